@@ -57,7 +57,7 @@ def old_units() -> Iterable[Row]:
     for province, province_name, district, district_name, ward, ward_name in rows:
         yield province, *named(province_name), ""
         # A Thành phố inside a province is a district like any other.
-        yield district, clean(district_name), "district", province
+        yield district, named(district_name)[0], "district", province
         if ward:
             yield ward, *named(ward_name), district
 

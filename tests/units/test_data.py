@@ -11,7 +11,7 @@ import pytest
 
 from units import make_data
 from units.lineage import Lineage, read_successions
-from units.names import fold, sort_key
+from units.names import PREFIXES, fold, sort_key
 
 FILES = ["units.csv", "old_units.csv", "succession.csv", "names.csv"]
 BEFORE, FIRST_DAY, TODAY = date(2025, 6, 30), date(2025, 7, 1), date(2026, 10, 10)
@@ -143,6 +143,11 @@ def test_the_files_are_composed_utf8_with_unix_lines_and_no_stray_spaces(name):
     assert is_normalized("NFC", text)
     assert "'" not in text
     assert all(value == value.strip() and "  " not in value for row in rows_of(name) for value in row.values())
+
+
+@pytest.mark.parametrize("name", ["units.csv", "old_units.csv", "names.csv"])
+def test_every_name_begins_with_its_kind_in_one_spelling(name):
+    assert all(row["name"].startswith(tuple(f"{prefix} " for prefix in PREFIXES)) for row in rows_of(name))
 
 
 @pytest.mark.parametrize("name", ["units.csv", "old_units.csv"])
