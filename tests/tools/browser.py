@@ -1,0 +1,136 @@
+"""Chromium for the browser tests: where it is, how to get it, and what is said when there is none.
+
+Also a pytest plugin (tests/conftest.py names it): without a browser the tests marked `browser` are skipped and
+the last lines of the run say so; where CI is set they fail instead.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
+HOW_TO_GET_ONE = (
+    "Install one: `sudo apt-get install chromium` (Debian), else `python -m playwright install chromium`; "
+    "or name one you have: MOTCUA_CHROMIUM=/path/to/chrome"
+)
+NO_BROWSER = f"no Chromium found. {HOW_TO_GET_ONE}"
+BANNER = f"""
+{"!" * 100}
+!!! THE BROWSER TESTS DID NOT RUN ({{count}} skipped): there is no Chromium on this machine.
+!!! {HOW_TO_GET_ONE}
+{"!" * 100}
+"""
+
+
+def launch_options() -> dict[str, Any]:
+    """Return the keywords for Playwright's `chromium.launch`; raises FileNotFoundError without a browser."""
+    chromium = find_chromium()
+    if chromium is None:
+        raise FileNotFoundError(NO_BROWSER)
+    arguments = ["--disable-dev-shm-usage"]  # containers give /dev/shm 64 MB: pages would crash
+    if sys.platform != "win32" and os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
+    return {"executable_path": str(chromium), "args": arguments}
+
+
+@cache
+def find_chromium() -> Path | None:
+    """Return the first browser of Chromium's family that starts, or None.
+
+    Where `MOTCUA_CHROMIUM` is set, only that one is tried: a path that is wrong shall not go unnoticed.
+    """
+    if named := os.environ.get("MOTCUA_CHROMIUM"):
+        return next((path for path in [Path(named)] if _starts(path)), None)
+    return next((path for path in _candidates() if path.is_file() and _starts(path)), None)
+
+
+def _candidates() -> Iterator[Path]:
+    for name in NAMES:
+        if found := shutil.which(name):
+            yield Path(found)
+    for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
+        if folder := os.environ.get(variable):
+            yield Path(folder, "Google/Chrome/Application/chrome.exe")
+            yield Path(folder, "Chromium/Application/chrome.exe")
+            yield Path(folder, "Microsoft/Edge/Application/msedge.exe")
+    for application in ("Google Chrome", "Chromium", "Microsoft Edge"):
+        yield Path(f"/Applications/{application}.app/Contents/MacOS/{application}")
+    for folder in ("~/.cache/ms-playwright", "~/Library/Caches/ms-playwright", "~/AppData/Local/ms-playwright"):
+        downloads = Path(folder).expanduser()
+        for program in ("chrome", "chrome.exe", "Chromium", "Google Chrome for Testing"):
+            yield from sorted(downloads.glob(f"chromium-*/**/{program}"), reverse=True)
+
+
+def _starts(path: Path) -> bool:
+    """Ubuntu's `chromium-browser` may be a stub that only says where to get the real one."""
+    if sys.platform == "win32":
+        return path.is_file()  # there, --version opens a window
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, check=False, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a browser test that has no browser; in CI, fail it."""
+    if item.get_closest_marker("browser") is None or find_chromium() is not None:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(NO_BROWSER, pytrace=False)
+    pytest.skip(NO_BROWSER)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say below pytest's own last line that browser tests did not run: skipped tests are easily overlooked."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = (
+        [report for report in reporter.stats.get("skipped", []) if NO_BROWSER in str(report.longrepr)]
+        if reporter
+        else []
+    )
+    if skipped and not hasattr(config, "workerinput"):
+        sys.stdout.write(BANNER.format(count=len(skipped)))
+
+
+def main() -> int:
+    """Get what browser tests need, before they run: exit 1 only in CI, where going without is a failure."""
+    if find_chromium() is None or not _can_write_vietnamese():
+        _install_from_apt("chromium", "fonts-noto-core")
+        find_chromium.cache_clear()
+    if find_chromium() is None:
+        sys.stderr.write(f"Browser tests: {NO_BROWSER}\n")
+        return 1 if os.environ.get("CI") else 0
+    return 0
+
+
+def _can_write_vietnamese() -> bool:
+    if shutil.which("fc-list") is None:
+        return sys.platform != "linux"
+    return bool(subprocess.run(["fc-list", ":lang=vi"], capture_output=True, check=False).stdout)
+
+
+def _install_from_apt(*packages: str) -> None:
+    """Install Debian packages when we may; what goes wrong is shown and left to whoever reads it."""
+    if sys.platform == "win32" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    sys.stderr.write(f"Installing {' '.join(packages)} with apt-get ...\n")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *packages]
+    for command in (["apt-get", "update", "--quiet=2"], install):
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
+        )
+        if done.returncode != 0:
+            sys.stderr.write(f"{' '.join(command)} failed:\n{done.stderr}\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
