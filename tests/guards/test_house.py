@@ -4,11 +4,9 @@ import ast
 import re
 import unicodedata
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
+from core.settings import SETTINGS
 from tests.tools.tree import ROOT, SUBJECTS, files, syntax, text, text_files, under
 
 FOLDERS = {*SUBJECTS, "migrations", "templates", "static", "translations", "tests", "bench", "docs"}
@@ -155,10 +153,6 @@ def test_charts_are_drawn_without_pyplot() -> None:
 
 
 def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
-    if find_spec("core.settings") is None:
-        pytest.skip("there are no settings yet")
-    from core.settings import SETTINGS
-
     rows = {
         line.split("|")[1].strip(" `"): line for line in text(Path("README.md")).splitlines() if line.startswith("|")
     }
