@@ -1,0 +1,52 @@
+// The counter tablet: five taps are one press, the button answers at once, and nothing is sent while the line is down.
+'use strict';
+(() => {
+  const desk = document.querySelector('.desk');
+  const say = document.querySelector('[data-say]');
+  const offline = () => document.documentElement.dataset.live === 'off';
+  let busy = false;
+
+  document.addEventListener('submit', async (event) => {
+    const form = event.target.closest('[data-press]');
+    if (!form) return;
+    event.preventDefault();
+    if (busy || offline()) return;
+    busy = true;
+    const words = new URLSearchParams(new FormData(form, event.submitter));
+    const focus = event.submitter?.closest('.press__main') ? '.press__main button' : null;
+    event.submitter?.setAttribute('aria-busy', 'true');
+    desk.setAttribute('aria-busy', 'true');
+    try {
+      const reply = await fetch(form.action, { method: 'POST', body: words, signal: AbortSignal.timeout(5000) });
+      if (reply.status >= 500) throw new Error(reply.status);
+      await redraw(reply);
+      if (focus) desk.querySelector(focus)?.focus();
+    } catch {
+      // Nothing is sent again by itself. The same key goes out with the next tap, so a press that did arrive is not repeated.
+      const note = desk.querySelector('[data-message]');
+      note.textContent = say.dataset.failed;
+      note.hidden = false;
+      event.submitter?.removeAttribute('aria-busy');
+    }
+    desk.removeAttribute('aria-busy');
+    busy = false;
+  });
+
+  // The answer to a press is this page again, or a plain word; either way the desk shows the truth and holds fresh keys.
+  async function redraw(reply) {
+    let fresh = new DOMParser().parseFromString(await reply.text(), 'text/html').querySelector('.desk');
+    if (!fresh) {
+      const again = await fetch(desk.dataset.url, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
+      if (!again.ok) throw new Error(again.status);
+      fresh = new DOMParser().parseFromString(await again.text(), 'text/html').body;
+    }
+    desk.innerHTML = fresh.innerHTML;
+    say.textContent = (desk.querySelector('.desk__now')?.textContent || '').replace(/\s+/g, ' ').trim();
+  }
+
+  document.addEventListener('keydown', (event) => {
+    if (!['F2', 'F4', 'F8'].includes(event.key) || event.repeat) return;
+    event.preventDefault();
+    desk.querySelector(`[data-key="${event.key}"]`)?.click();
+  });
+})();
