@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,11 @@ HOW_TO_GET_ONE = (
     "Install one: `sudo apt-get install chromium` (Debian), else `python -m playwright install chromium`; "
     "or name one you have: MOTCUA_CHROMIUM=/path/to/chrome"
 )
-NO_BROWSER = f"no Chromium found. {HOW_TO_GET_ONE}"
+NO_CHROMIUM = f"There is no Chromium on this machine. {HOW_TO_GET_ONE}"
+NO_DRIVER = "Playwright's driver does not start. Install what it misses: `sudo apt-get install libatomic1` (Debian)"
 BANNER = f"""
 {"!" * 100}
-!!! THE BROWSER TESTS DID NOT RUN ({{count}} skipped): there is no Chromium on this machine.
-!!! {HOW_TO_GET_ONE}
+!!! {{count}} BROWSER TESTS DID NOT RUN. {{why}}
 {"!" * 100}
 """
 
@@ -33,7 +34,7 @@ def launch_options() -> dict[str, Any]:
     """Return the keywords for Playwright's `chromium.launch`; raises FileNotFoundError without a browser."""
     chromium = find_chromium()
     if chromium is None:
-        raise FileNotFoundError(NO_BROWSER)
+        raise FileNotFoundError(NO_CHROMIUM)
     arguments = ["--disable-dev-shm-usage"]  # containers give /dev/shm 64 MB: pages would crash
     if sys.platform != "win32" and os.geteuid() == 0:
         arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
@@ -78,37 +79,55 @@ def _starts(path: Path) -> bool:
         return False
 
 
+@cache
+def what_is_missing() -> str | None:
+    """Return why browser tests cannot run here and what to do about it, or None when they can."""
+    if not _driver_starts():
+        return NO_DRIVER
+    return NO_CHROMIUM if find_chromium() is None else None
+
+
+def _driver_starts() -> bool:
+    """Playwright's package brings a Node.js of its own, which needs a library that a small Debian lacks."""
+    package = find_spec("playwright")
+    if package is None or package.origin is None:
+        return False
+    driver = Path(package.origin).parent / "driver"
+    return any(path.is_file() and _starts(path) for path in (driver / "node", driver / "node.exe"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a browser test that has no browser; in CI, fail it."""
-    if item.get_closest_marker("browser") is None or find_chromium() is not None:
+    if item.get_closest_marker("browser") is None or (why := what_is_missing()) is None:
         return
     if os.environ.get("CI"):
-        pytest.fail(NO_BROWSER, pytrace=False)
-    pytest.skip(NO_BROWSER)
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Say below pytest's own last line that browser tests did not run: skipped tests are easily overlooked."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    skipped = (
-        [report for report in reporter.stats.get("skipped", []) if NO_BROWSER in str(report.longrepr)]
-        if reporter
-        else []
-    )
-    if skipped and not hasattr(config, "workerinput"):
-        sys.stdout.write(BANNER.format(count=len(skipped)))
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    reasons = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+    for why in (NO_DRIVER, NO_CHROMIUM):
+        if count := sum(why in reason for reason in reasons):
+            sys.stdout.write(BANNER.format(count=count, why=why))
 
 
 def main() -> int:
     """Get what browser tests need, before they run: exit 1 only in CI, where going without is a failure."""
-    if find_chromium() is None or not _can_write_vietnamese():
-        _install_from_apt("chromium", "fonts-noto-core")
+    wanted = {"chromium": find_chromium() is None, "libatomic1": not _driver_starts()}
+    wanted["fonts-noto-core"] = not _can_write_vietnamese()
+    if packages := [package for package, missing in wanted.items() if missing]:
+        _install_from_apt(*packages)
         find_chromium.cache_clear()
-    if find_chromium() is None:
-        sys.stderr.write(f"Browser tests: {NO_BROWSER}\n")
-        return 1 if os.environ.get("CI") else 0
-    return 0
+    why = what_is_missing()
+    if why is not None:
+        sys.stderr.write(f"Browser tests cannot run. {why}\n")
+    return 1 if why is not None and os.environ.get("CI") else 0
 
 
 def _can_write_vietnamese() -> bool:
