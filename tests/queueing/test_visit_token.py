@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.visit_token import (
+from queueing.visit_token import (
     CROCKFORD,
     PAPER_ALPHABET,
     KeyRing,

@@ -1,0 +1,171 @@
+"""The database: one engine, two doors. `transaction()` writes or leaves nothing; `reader()` sees one moment.
+
+SQLite runs in WAL with `synchronous=FULL`. Its busy handler sleeps in C, which would stop a whole gevent process, so
+there is none: writers of one process queue on a lock of ours, and a database held by another process is asked again
+by a sleep that lets others run. PostgreSQL gets `READ COMMITTED` for writing (the office's row is the lock) and a
+read-only snapshot for reading.
+"""
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from core import events
+from core.errors import Busy
+from core.i18n import lazy
+
+BUSY_PATIENCE_S = 30.0
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, stored in UTC and always aware; a naive datetime is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value}: stored moments are aware")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The tables of the whole house; constraint names are predictable, so migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Database:
+    """One database of one process, kept in `app.extensions["database"]`."""
+
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = url.startswith("sqlite")
+        self._write_lock = threading.Lock()
+        if self.is_sqlite:
+            self.engine = create_engine(url, connect_args={"timeout": 0, "check_same_thread": False}, pool_size=8)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+            self._reading = self.engine
+        else:
+            self.engine = create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True)
+            self._reading = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        self._writing = self.engine.execution_options(writes=True)
+
+    @contextmanager
+    def transaction(self, by: str) -> Iterator[Session]:
+        """A session that commits at the end of the block, or leaves nothing; then its announcements go out."""
+        with Session(self._writing, expire_on_commit=False) as session:
+            session.info["by"] = by
+            with self._one_writer_at_a_time():
+                # Joined at once: on SQLite this is BEGIN IMMEDIATE, so nothing read below can be stale.
+                session.connection()
+                yield session
+                session.commit()
+            events.publish(session)
+
+    @contextmanager
+    def reader(self) -> Iterator[Session]:
+        """A session that sees the database as it was at one moment and never writes."""
+        with Session(self._reading, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def _one_writer_at_a_time(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        with self._write_lock:
+            yield
+
+
+@contextmanager
+def transaction(by: str = "system") -> Iterator[Session]:
+    """Write in one transaction on behalf of `by` ("staff:3", "token:7", "system"); see Database.transaction."""
+    with current_database().transaction(by) as session:
+        yield session
+
+
+@contextmanager
+def reader() -> Iterator[Session]:
+    """Read one consistent moment; see Database.reader."""
+    with current_database().reader() as session:
+        yield session
+
+
+def add_up(session: Session, table: type[Base], key: dict[str, Any], counts: dict[str, int], **values: Any) -> None:
+    """Add `counts` to the row with this key, which is made if it is not there; `values` are set as they are."""
+    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(table).values(**key, **counts, **values)
+    sums = {name: getattr(table, name) + insert.excluded[name] for name in counts}
+    session.execute(insert.on_conflict_do_update(index_elements=list(key), set_={**sums, **values}))
+
+
+def only_one_process(session: Session, task: int) -> bool:
+    """Whether this transaction may do a housekeeping task; on PostgreSQL another process may be at it already."""
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(task))))
+
+
+def current_database() -> Database:
+    database: Database = current_app.extensions["database"]
+    return database
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-20000"):
+        _patiently(connection, f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    if connection.get_execution_options().get("writes"):
+        _patiently(raw, "BEGIN IMMEDIATE")
+    else:
+        _patiently(raw, "BEGIN")
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Run a statement that may meet another process's lock; asking again leaves the event loop free."""
+    give_up_at = time.monotonic() + BUSY_PATIENCE_S
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            if time.monotonic() > give_up_at:
+                raise Busy(lazy("Hệ thống đang bận. Xin thử lại sau ít phút.")) from error
+            time.sleep(random.uniform(0.0005, 0.005))

@@ -1,0 +1,1 @@
+"""Visit links, questionnaires, ratings, the release of answers, and the index."""

@@ -1,0 +1,1 @@
+"""The desk: tickets, counters, dispatch, and the screens around them."""

@@ -1,0 +1,106 @@
+"""The numbered history of an office: appended to under the office's lock, never rewritten, chained by hashes."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from core import events
+from queueing.events import Change, Recorded
+from queueing.models import OfficeEvent, Service, State, Ticket
+from units.models import Office
+
+
+def record(session: Session, office: Office, change: Change, now: datetime) -> None:
+    """Make the change the next row of the office's history, and let within- and after-listeners know.
+
+    The caller holds the office's lock (actions.begin) and has already changed ticket and counter.
+    """
+    office.revision += 1
+    office.last_event_at = now
+    ticket, counter = change.ticket, change.counter
+    body = {
+        "office": office.code,
+        "revision": office.revision,
+        "at": office.local(now).isoformat(timespec="milliseconds"),
+        "kind": change.kind,
+        "ticket": ticket and brief(ticket),
+        "counter": counter and {"code": counter.code, "state": counter.state},
+        "waiting": waiting_by_service(session, office.id),
+    }
+    row = {
+        "office_id": office.id,
+        "revision": office.revision,
+        "at": now,
+        "business_date": office.business_date or office.local(now).date(),
+        "kind": change.kind,
+        "by": session.info.get("by", "system"),
+        "body": body,
+        "details": change.details or {},
+    }
+    office.last_hash = chained(office.last_hash, row)
+    session.execute(insert(OfficeEvent).values(**row, hash=office.last_hash))
+    events.happen(session, change)
+    events.announce(session, Recorded(office.code, body))
+
+
+def brief(ticket: Ticket) -> dict[str, Any]:
+    """A ticket as the public message shows it."""
+    return {
+        "id": ticket.id,
+        "number": ticket.number,
+        "service": ticket.service.code,
+        "state": ticket.state,
+        "counter": ticket.counter.code if ticket.counter else None,
+    }
+
+
+def waiting_by_service(session: Session, office_id: int) -> dict[str, int]:
+    """How many people wait for each active service of the office; services without any are 0."""
+    counted = dict(
+        session.execute(
+            select(Ticket.service_id, func.count())
+            .where(Ticket.service_id == Service.id, Service.office_id == office_id, Ticket.state == State.WAITING)
+            .group_by(Ticket.service_id)
+        )
+        .tuples()
+        .all()
+    )
+    services = session.execute(
+        select(Service.id, Service.code, Service.active)
+        .where(Service.office_id == office_id)
+        .order_by(Service.position)
+    )
+    return {code: counted.get(id, 0) for id, code, active in services if active or counted.get(id)}
+
+
+def chained(before: bytes, row: dict[str, Any]) -> bytes:
+    """SHA-256 over the hash before and everything this row says."""
+    said = json.dumps(
+        [row["office_id"], row["revision"], row["at"].isoformat(), row["kind"], row["by"], row["body"], row["details"]],
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(before + said.encode()).digest()
+
+
+def broken_links(session: Session, office: Office) -> Iterator[str]:
+    """Every place where the history has a gap or was changed afterwards; nothing when all is well."""
+    before, expected = bytes(32), 1
+    rows = session.scalars(
+        select(OfficeEvent).where(OfficeEvent.office_id == office.id).order_by(OfficeEvent.revision)
+    ).yield_per(1000)
+    for event in rows:
+        if event.revision != expected:
+            yield f"{office.code}: revision {expected} is missing"
+        row = {name: getattr(event, name) for name in ("office_id", "revision", "at", "kind", "by", "body", "details")}
+        if chained(before, row) != event.hash:
+            yield f"{office.code}: revision {event.revision} does not match its hash"
+        before, expected = event.hash, event.revision + 1
+    if expected != office.revision + 1 or before != office.last_hash:
+        yield f"{office.code}: the history ends at {expected - 1}, the office says {office.revision}"

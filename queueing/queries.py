@@ -1,0 +1,259 @@
+"""Questions about the desk."""
+
+import statistics
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, literal, select, tuple_, union_all
+from sqlalchemy.orm import Session, aliased
+
+from core.errors import Unknown
+from core.i18n import lazy
+from queueing.dispatch import Head
+from queueing.estimate import Pace, Wait, expected_wait
+from queueing.models import (
+    AT_COUNTER,
+    Counter,
+    CounterService,
+    CounterState,
+    OfficeEvent,
+    PriorityClass,
+    Service,
+    State,
+    Ticket,
+)
+from units.models import Office
+
+RECENT_VISITS = 100
+
+
+def office_by_code(session: Session, code: str) -> Office:
+    """The office of this address; raises Unknown."""
+    office = session.scalar(select(Office).where(Office.code == code))
+    if office is None:
+        raise Unknown(lazy("Không có điểm tiếp nhận này."))
+    return office
+
+
+def counter_by_code(session: Session, office: Office, code: str) -> Counter:
+    """A counter in use at this office; raises Unknown."""
+    counter = session.scalar(
+        select(Counter).where(Counter.office_id == office.id, Counter.code == code, Counter.active)
+    )
+    if counter is None:
+        raise Unknown(lazy("Điểm tiếp nhận không có quầy này."))
+    return counter
+
+
+def service_of(session: Session, office_id: int, code: str) -> Service:
+    """A service in use at this office; raises Unknown."""
+    service = session.scalar(
+        select(Service).where(Service.office_id == office_id, Service.code == code, Service.active)
+    )
+    if service is None:
+        raise Unknown(lazy("Điểm tiếp nhận không có nhóm việc này."))
+    return service
+
+
+def services(session: Session, office_id: int) -> Sequence[Service]:
+    """The services in use, in the office's order."""
+    return session.scalars(
+        select(Service).where(Service.office_id == office_id, Service.active).order_by(Service.position)
+    ).all()
+
+
+def counters(session: Session, office_id: int) -> Sequence[Counter]:
+    """The counters in use, in the office's order."""
+    return session.scalars(
+        select(Counter).where(Counter.office_id == office_id, Counter.active).order_by(Counter.position)
+    ).all()
+
+
+def priorities(session: Session, office_id: int) -> Sequence[PriorityClass]:
+    """The priority classes in use, in the office's order."""
+    return session.scalars(
+        select(PriorityClass)
+        .where(PriorityClass.office_id == office_id, PriorityClass.active)
+        .order_by(PriorityClass.position)
+    ).all()
+
+
+def current_ticket(session: Session, counter_id: int) -> Ticket | None:
+    """Who is called to or served at this counter."""
+    return session.scalar(select(Ticket).where(Ticket.counter_id == counter_id, Ticket.state.in_(AT_COUNTER)))
+
+
+def waiting_heads(session: Session, counter_id: int) -> list[Head]:
+    """The first waiting ticket of every service of the counter, with and without priority: one index seek each."""
+    lanes = union_all(select(literal(False).label("priority")), select(literal(True))).subquery("lanes")
+    first = aliased(Ticket)
+    head = (
+        select(first.id)
+        .where(
+            first.service_id == CounterService.service_id,
+            first.has_priority == lanes.c.priority,
+            first.state == literal(State.WAITING.value, literal_execute=True),
+        )
+        .order_by(first.virtual_arrival, first.revision)
+        .limit(1)
+        .correlate(CounterService, lanes)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Ticket.id, Ticket.virtual_arrival, Ticket.revision, CounterService.delay_min, PriorityClass.code)
+        .select_from(CounterService)
+        .join(lanes, literal(True))
+        .join(Ticket, Ticket.id == head)
+        .outerjoin(PriorityClass, PriorityClass.id == Ticket.priority_id)
+        .where(CounterService.counter_id == counter_id)
+    )
+    return [
+        Head(id, arrival, revision, timedelta(minutes=delay), priority)
+        for id, arrival, revision, delay, priority in rows
+    ]
+
+
+def calls_since_priority(session: Session, office: Office, most: int) -> int:
+    """How many of today's last calls went to people without priority, counted up to `most`."""
+    recent = session.scalars(
+        select(Ticket.has_priority)
+        .where(
+            Ticket.office_id == office.id,
+            Ticket.business_date == office.business_date,
+            Ticket.called_at.is_not(None),
+        )
+        .order_by(Ticket.called_at.desc())
+        .limit(most)
+    ).all()
+    return next((count for count, had in enumerate(recent) if had), len(recent))
+
+
+def ahead_of(session: Session, ticket: Ticket) -> int:
+    """How many people of the same group of work are called before this one."""
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Ticket.service_id == ticket.service_id,
+                Ticket.state == State.WAITING,
+                tuple_(Ticket.virtual_arrival, Ticket.revision)
+                < tuple_(literal(ticket.virtual_arrival, Ticket.virtual_arrival.type), literal(ticket.revision)),
+            )
+        )
+        or 0
+    )
+
+
+def wait_of(session: Session, ticket: Ticket, ahead: int) -> Wait | None:
+    """The expected wait of a waiting ticket as a range, from the office's own recent visits."""
+    open_counters = session.scalar(
+        select(func.count())
+        .select_from(CounterService)
+        .join(Counter, Counter.id == CounterService.counter_id)
+        .where(CounterService.service_id == ticket.service_id, CounterService.delay_min == 0, Counter.active)
+        .where(Counter.state == CounterState.OPEN)
+    )
+    return expected_wait(ahead, open_counters or 0, pace_of(session, ticket.service))
+
+
+def pace_of(session: Session, service: Service) -> Pace:
+    """Service times of the last finished visits of this service that were long enough to be one."""
+    rows = session.execute(
+        select(Ticket.started_at, Ticket.finished_at)
+        .where(Ticket.service_id == service.id, Ticket.state == State.DONE)
+        .order_by(Ticket.finished_at.desc())
+        .limit(RECENT_VISITS)
+    )
+    times = [(end - begin).total_seconds() for begin, end in rows if begin and end]
+    times = [seconds for seconds in times if seconds >= service.floor_s]
+    if len(times) < 2:
+        return Pace(len(times), 0.0, 0.0)
+    return Pace(len(times), statistics.fmean(times), statistics.stdev(times))
+
+
+def counters_for(session: Session, service_id: int) -> Sequence[Counter]:
+    """The counters where people of this service are served first of all, in the office's order."""
+    return session.scalars(
+        select(Counter)
+        .join(CounterService, CounterService.counter_id == Counter.id)
+        .where(CounterService.service_id == service_id, CounterService.delay_min == 0, Counter.active)
+        .order_by(Counter.position)
+    ).all()
+
+
+def recent_calls(session: Session, office: Office, limit: int = 10) -> Sequence[Ticket]:
+    """Today's calls, newest first."""
+    return session.scalars(
+        select(Ticket)
+        .where(
+            Ticket.office_id == office.id,
+            Ticket.business_date == office.business_date,
+            Ticket.called_at.is_not(None),
+        )
+        .order_by(Ticket.called_at.desc(), Ticket.revision.desc())
+        .limit(limit)
+    ).all()
+
+
+def waiting_now(session: Session, office_id: int) -> dict[int, tuple[int, datetime]]:
+    """For each service with people waiting: how many, and when the first of them came."""
+    rows = session.execute(
+        select(Ticket.service_id, func.count(), func.min(Ticket.issued_at))
+        .join(Service, Service.id == Ticket.service_id)
+        .where(Service.office_id == office_id, Ticket.state == State.WAITING)
+        .group_by(Ticket.service_id)
+    )
+    return {service_id: (count, since) for service_id, count, since in rows}
+
+
+def events_after(session: Session, office: Office, revision: int, limit: int) -> list[dict[str, object]]:
+    """The public part of the office's history after a revision, in order."""
+    return list(
+        session.scalars(
+            select(OfficeEvent.body)
+            .where(OfficeEvent.office_id == office.id, OfficeEvent.revision > revision)
+            .order_by(OfficeEvent.revision)
+            .limit(limit)
+        )
+    )
+
+
+def tickets_at_counters(session: Session, office_id: int) -> Sequence[Ticket]:
+    """Everybody who is called or being served in this office."""
+    return session.scalars(
+        select(Ticket)
+        .join(Counter, Counter.id == Ticket.counter_id)
+        .where(Counter.office_id == office_id, Ticket.state.in_(AT_COUNTER))
+    ).all()
+
+
+def ticket_by_id(session: Session, ticket_id: str) -> Ticket:
+    """The ticket; raises Unknown."""
+    ticket = session.get(Ticket, ticket_id)
+    if ticket is None:
+        raise Unknown(lazy("Không có phiếu này."))
+    return ticket
+
+
+def recent_tickets(session: Session, office: Office, limit: int) -> Sequence[Ticket]:
+    """Today's tickets, newest first."""
+    return session.scalars(
+        select(Ticket)
+        .where(Ticket.office_id == office.id, Ticket.business_date == office.business_date)
+        .order_by(Ticket.revision.desc())
+        .limit(limit)
+    ).all()
+
+
+def served_today(session: Session, office: Office, counter_id: int) -> int:
+    """How many visits this counter has finished today."""
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Ticket.office_id == office.id,
+                Ticket.business_date == office.business_date,
+                Ticket.state == State.DONE,
+                Ticket.counter_id == counter_id,
+            )
+        )
+        or 0
+    )

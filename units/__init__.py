@@ -1,0 +1,1 @@
+"""Administrative units and their succession, offices and their opening hours."""
