@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from core.errors import Refused, Unknown
@@ -47,6 +47,16 @@ from queueing.visit_token import issue as issue_token
 from units.models import Office
 
 
+LOCKED_OFFICE = (
+    select(Office)
+    .where(Office.id == bindparam("office_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+OFFICE_OF_COUNTER = select(Counter.office_id).where(Counter.id == bindparam("counter_id"))
+OFFICE_OF_TICKET = select(Ticket.office_id).where(Ticket.id == bindparam("ticket_id"))
+
+
 class OfficeClosed(Refused):
     """No tickets outside opening hours."""
 
@@ -76,12 +86,7 @@ UNCHECKED = Unchecked.UNCHECKED
 
 def begin(session: Session, office_id: int, now: datetime) -> tuple[Office, datetime]:
     """Lock the office until the transaction ends; return it and its moment, in its business day."""
-    office = session.execute(
-        select(Office)
-        .where(Office.id == office_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).scalar_one()
+    office = session.execute(LOCKED_OFFICE, {"office_id": office_id}).scalar_one()
     now = office.not_before_last_event(now)
     turn_day(session, office, now)
     return office, now
@@ -282,14 +287,14 @@ def must_be_at(counter: Counter, ticket: Ticket) -> None:
 
 
 def _begin_at(session: Session, counter_id: int, now: datetime) -> tuple[Office, Counter, datetime]:
-    office_id = session.execute(select(Counter.office_id).where(Counter.id == counter_id)).scalar_one()
+    office_id = session.execute(OFFICE_OF_COUNTER, {"counter_id": counter_id}).scalar_one()
     office, now = begin(session, office_id, now)
     counter = session.get_one(Counter, counter_id, populate_existing=True)
     return office, counter, now
 
 
 def _begin_with(session: Session, ticket_id: str, now: datetime) -> tuple[Office, Ticket, datetime]:
-    office_id = session.execute(select(Ticket.office_id).where(Ticket.id == ticket_id)).scalar_one()
+    office_id = session.execute(OFFICE_OF_TICKET, {"ticket_id": ticket_id}).scalar_one()
     office, now = begin(session, office_id, now)
     return office, _ticket_here(session, office, ticket_id), now
 

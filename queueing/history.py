@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from core import events
+from queueing import queries
 from queueing.events import Change, Recorded
-from queueing.models import OfficeEvent, Service, State, Ticket
+from queueing.models import OfficeEvent, Ticket
 from units.models import Office
+
+INSERT_EVENT = insert(OfficeEvent.__table__)  # type: ignore[arg-type]
 
 
 def record(session: Session, office: Office, change: Change, now: datetime) -> None:
@@ -30,7 +33,7 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
         "kind": change.kind,
         "ticket": ticket and brief(ticket),
         "counter": counter and {"code": counter.code, "state": counter.state},
-        "waiting": waiting_by_service(session, office.id),
+        "waiting": queries.waiting_by_service(session, office.id),
     }
     row = {
         "office_id": office.id,
@@ -43,7 +46,7 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
         "details": change.details or {},
     }
     office.last_hash = chained(office.last_hash, row)
-    session.execute(insert(OfficeEvent).values(**row, hash=office.last_hash))
+    session.execute(INSERT_EVENT, {**row, "hash": office.last_hash})
     events.happen(session, change)
     events.announce(session, Recorded(office.code, body))
 
@@ -57,25 +60,6 @@ def brief(ticket: Ticket) -> dict[str, Any]:
         "state": ticket.state,
         "counter": ticket.counter.code if ticket.counter else None,
     }
-
-
-def waiting_by_service(session: Session, office_id: int) -> dict[str, int]:
-    """How many people wait for each active service of the office; services without any are 0."""
-    counted = dict(
-        session.execute(
-            select(Ticket.service_id, func.count())
-            .where(Ticket.service_id == Service.id, Service.office_id == office_id, Ticket.state == State.WAITING)
-            .group_by(Ticket.service_id)
-        )
-        .tuples()
-        .all()
-    )
-    services = session.execute(
-        select(Service.id, Service.code, Service.active)
-        .where(Service.office_id == office_id)
-        .order_by(Service.position)
-    )
-    return {code: counted.get(id, 0) for id, code, active in services if active or counted.get(id)}
 
 
 def chained(before: bytes, row: dict[str, Any]) -> bytes:

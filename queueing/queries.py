@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, literal, select, tuple_, union_all
+from sqlalchemy import Select, bindparam, func, literal, literal_column, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import Unknown
@@ -25,6 +25,51 @@ from queueing.models import (
 from units.models import Office
 
 RECENT_VISITS = 100
+
+# Written into the SQL and not bound, or neither database would see that its partial indexes apply.
+IS_WAITING = Ticket.state == literal_column(f"'{State.WAITING}'")
+IS_AT_COUNTER = Ticket.state.in_([literal_column(f"'{state}'") for state in AT_COUNTER])
+
+# The questions of every press are built once: building a statement costs more than running it.
+CURRENT_TICKET = select(Ticket).where(Ticket.counter_id == bindparam("counter_id"), IS_AT_COUNTER)
+WAITING_BY_SERVICE = (
+    select(Service.code, Service.active, func.count(Ticket.id))
+    .outerjoin(Ticket, (Ticket.service_id == Service.id) & IS_WAITING)
+    .where(Service.office_id == bindparam("office_id"))
+    .group_by(Service.id)
+    .order_by(Service.position)
+)
+SERVICE_BY_CODE = select(Service).where(
+    Service.office_id == bindparam("office_id"), Service.code == bindparam("code"), Service.active
+)
+
+
+def _waiting_heads() -> Select[tuple[str, datetime, int, int, str | None]]:
+    lanes = union_all(select(literal(False).label("priority")), select(literal(True))).subquery("lanes")
+    first = aliased(Ticket)
+    head = (
+        select(first.id)
+        .where(
+            first.service_id == CounterService.service_id,
+            first.has_priority == lanes.c.priority,
+            first.state == literal_column(f"'{State.WAITING}'"),
+        )
+        .order_by(first.virtual_arrival, first.revision)
+        .limit(1)
+        .correlate(CounterService, lanes)
+        .scalar_subquery()
+    )
+    return (
+        select(Ticket.id, Ticket.virtual_arrival, Ticket.revision, CounterService.delay_min, PriorityClass.code)
+        .select_from(CounterService)
+        .join(lanes, literal(True))
+        .join(Ticket, Ticket.id == head)
+        .outerjoin(PriorityClass, PriorityClass.id == Ticket.priority_id)
+        .where(CounterService.counter_id == bindparam("counter_id"))
+    )
+
+
+WAITING_HEADS = _waiting_heads()
 
 
 def office_by_code(session: Session, code: str) -> Office:
@@ -47,9 +92,7 @@ def counter_by_code(session: Session, office: Office, code: str) -> Counter:
 
 def service_of(session: Session, office_id: int, code: str) -> Service:
     """A service in use at this office; raises Unknown."""
-    service = session.scalar(
-        select(Service).where(Service.office_id == office_id, Service.code == code, Service.active)
-    )
+    service = session.scalar(SERVICE_BY_CODE, {"office_id": office_id, "code": code})
     if service is None:
         raise Unknown(lazy("Điểm tiếp nhận không có nhóm việc này."))
     return service
@@ -80,33 +123,12 @@ def priorities(session: Session, office_id: int) -> Sequence[PriorityClass]:
 
 def current_ticket(session: Session, counter_id: int) -> Ticket | None:
     """Who is called to or served at this counter."""
-    return session.scalar(select(Ticket).where(Ticket.counter_id == counter_id, Ticket.state.in_(AT_COUNTER)))
+    return session.scalar(CURRENT_TICKET, {"counter_id": counter_id})
 
 
 def waiting_heads(session: Session, counter_id: int) -> list[Head]:
     """The first waiting ticket of every service of the counter, with and without priority: one index seek each."""
-    lanes = union_all(select(literal(False).label("priority")), select(literal(True))).subquery("lanes")
-    first = aliased(Ticket)
-    head = (
-        select(first.id)
-        .where(
-            first.service_id == CounterService.service_id,
-            first.has_priority == lanes.c.priority,
-            first.state == literal(State.WAITING.value, literal_execute=True),
-        )
-        .order_by(first.virtual_arrival, first.revision)
-        .limit(1)
-        .correlate(CounterService, lanes)
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(Ticket.id, Ticket.virtual_arrival, Ticket.revision, CounterService.delay_min, PriorityClass.code)
-        .select_from(CounterService)
-        .join(lanes, literal(True))
-        .join(Ticket, Ticket.id == head)
-        .outerjoin(PriorityClass, PriorityClass.id == Ticket.priority_id)
-        .where(CounterService.counter_id == counter_id)
-    )
+    rows = session.execute(WAITING_HEADS, {"counter_id": counter_id})
     return [
         Head(id, arrival, revision, timedelta(minutes=delay), priority)
         for id, arrival, revision, delay, priority in rows
@@ -128,13 +150,19 @@ def calls_since_priority(session: Session, office: Office, most: int) -> int:
     return next((count for count, had in enumerate(recent) if had), len(recent))
 
 
+def waiting_by_service(session: Session, office_id: int) -> dict[str, int]:
+    """How many people wait for each service of the office that is in use or still has people; 0 where nobody does."""
+    rows = session.execute(WAITING_BY_SERVICE, {"office_id": office_id})
+    return {code: count for code, active, count in rows if active or count}
+
+
 def ahead_of(session: Session, ticket: Ticket) -> int:
     """How many people of the same group of work are called before this one."""
     return (
         session.scalar(
             select(func.count()).where(
                 Ticket.service_id == ticket.service_id,
-                Ticket.state == State.WAITING,
+                IS_WAITING,
                 tuple_(Ticket.virtual_arrival, Ticket.revision)
                 < tuple_(literal(ticket.virtual_arrival, Ticket.virtual_arrival.type), literal(ticket.revision)),
             )
@@ -199,7 +227,7 @@ def waiting_now(session: Session, office_id: int) -> dict[int, tuple[int, dateti
     rows = session.execute(
         select(Ticket.service_id, func.count(), func.min(Ticket.issued_at))
         .join(Service, Service.id == Ticket.service_id)
-        .where(Service.office_id == office_id, Ticket.state == State.WAITING)
+        .where(Service.office_id == office_id, IS_WAITING)
         .group_by(Ticket.service_id)
     )
     return {service_id: (count, since) for service_id, count, since in rows}
@@ -222,7 +250,7 @@ def tickets_at_counters(session: Session, office_id: int) -> Sequence[Ticket]:
     return session.scalars(
         select(Ticket)
         .join(Counter, Counter.id == Ticket.counter_id)
-        .where(Counter.office_id == office_id, Ticket.state.in_(AT_COUNTER))
+        .where(Counter.office_id == office_id, IS_AT_COUNTER)
     ).all()
 
 
