@@ -89,7 +89,11 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
 
 def _shared_by_all_pages() -> dict[str, object]:
     principal = current_principal()
-    staff = principal and {"username": principal.username, "role": principal.role, "role_name": ROLE_NAMES[principal.role]}
+    staff = principal and {
+        "username": principal.username,
+        "role": principal.role,
+        "role_name": ROLE_NAMES[principal.role],
+    }
     return {"demo": current_app.config["DEMO"], "staff": staff if principal and principal.role in STAFF_ROLES else None}
 
 

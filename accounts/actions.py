@@ -57,7 +57,9 @@ def log_in(session: Session, username: str, matches: bool, now: datetime) -> str
     """Open a session for a checked password and return its secret; raises WrongLogin or TooMany."""
     staff = session.scalar(select(Staff).where(Staff.username == username).with_for_update())
     if (wait := must_wait_s(staff, now)) > 0:
-        raise TooMany(lazy("Sai mật khẩu nhiều lần. Xin thử lại sau %(n)s giây.", n=int(wait) + 1), retry_after_s=int(wait) + 1)
+        raise TooMany(
+            lazy("Sai mật khẩu nhiều lần. Xin thử lại sau %(n)s giây.", n=int(wait) + 1), retry_after_s=int(wait) + 1
+        )
     if staff is None or not staff.active or not matches:
         raise WrongLogin(lazy("Tên đăng nhập hoặc mật khẩu chưa đúng."))
     staff.failures = 0

@@ -76,9 +76,7 @@ class Database:
             self._reading = self.engine
         else:
             self.engine = create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True)
-            self._reading = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writing = self.engine.execution_options(writes=True)
 
     @contextmanager

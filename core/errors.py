@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a defect
+class Refused(Exception):
     """A rule says no. `sentence` is for the person; `status` and `keys` go into the problem document."""
 
     status: ClassVar[int] = 409
@@ -50,5 +50,5 @@ class Busy(Refused):
     status = 503
 
 
-class CannotStart(Exception):  # noqa: N818 - shown to the operator as one line
+class CannotStart(Exception):
     """The program cannot start; the text says why and what to do, in one line."""

@@ -43,17 +43,17 @@ class Catalogue(Domain):  # type: ignore[misc]
 
 def install(app: Flask) -> None:
     """Languages and the filters that write times and numbers the way people here read them."""
-    Babel(
-        app,
-        default_locale="vi",
-        default_timezone="Asia/Ho_Chi_Minh",
-        locale_selector=chosen_language,
-        default_domain=Catalogue(Path(app.root_path) / "translations"),
-    )
+    babel = Babel(app, default_locale="vi", default_timezone="Asia/Ho_Chi_Minh", locale_selector=chosen_language)
+    babel.domain_instance = Catalogue(Path(app.root_path) / "translations")
     app.after_request(remember_language)
     app.context_processor(lambda: {"lang": chosen_language()})
     app.jinja_env.filters.update(
-        clock=clock, day=day, number=number, percent=percent, minutes=minutes, nfc=lambda s: unicodedata.normalize("NFC", s)
+        clock=clock,
+        day=day,
+        number=number,
+        percent=percent,
+        minutes=minutes,
+        nfc=lambda s: unicodedata.normalize("NFC", s),
     )
 
 

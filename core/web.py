@@ -101,7 +101,9 @@ def refuse_foreign_origin() -> Response | None:
         foreign = urlsplit(origin).netloc != request.host
     else:
         foreign = any(name in request.cookies for name in SESSION_COOKIES)
-    return answer_error(403, lazy("Yêu cầu đến từ một trang khác. Xin mở lại trang này và thử lại.")) if foreign else None
+    return (
+        answer_error(403, lazy("Yêu cầu đến từ một trang khác. Xin mở lại trang này và thử lại.")) if foreign else None
+    )
 
 
 def set_headers(response: Response) -> Response:

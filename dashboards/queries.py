@@ -93,7 +93,9 @@ def _service_rows(session: Session, offices: Sequence[Office], now: datetime) ->
     )
     by_service = {service_id: (waiting, since, served) for service_id, waiting, since, served in counted}
     services = session.scalars(
-        select(Service).where(Service.office_id.in_(names), Service.active).order_by(Service.office_id, Service.position)
+        select(Service)
+        .where(Service.office_id.in_(names), Service.active)
+        .order_by(Service.office_id, Service.position)
     )
     rows = []
     for service in services:

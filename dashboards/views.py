@@ -13,10 +13,9 @@ from accounts.models import Role
 from accounts.principal import Principal, allowed, current_principal
 from core import clock
 from core.db import reader
-from core.i18n import LOCAL
+from core.i18n import LOCAL, lazy, percent
 from core.i18n import clock as clock_text
 from core.i18n import day as day_text
-from core.i18n import lazy, percent
 from core.offloop import off_loop
 from core.web import public
 from dashboards import charts, queries
@@ -24,8 +23,8 @@ from feedback import queries as figures
 from feedback.figures import pooled_units
 from feedback.periods import Period
 from feedback.publication import hidden_children
-from feedback.questionnaire import OVERALL, questionnaire
 from feedback.queries import Figure
+from feedback.questionnaire import OVERALL, questionnaire
 from feedback.sipas import DEFAULT_METHOD, METHODS, Tally, rounded
 from feedback.views import LEVELS
 from units.models import Unit
@@ -140,7 +139,10 @@ def _commune(session: Session, unit: Unit, period: Period, now: datetime) -> str
         methods=[{"value": name, "label": METHOD_NAMES[name], "current": name == method} for name in METHODS],
         figure=figure_view(overall, method),
         elements=[
-            {"name": item.element, **figure_view(figures.figure(tallies.get(item.code, Tally()), served, method), method)}
+            {
+                "name": item.element,
+                **figure_view(figures.figure(tallies.get(item.code, Tally()), served, method), method),
+            }
             for item in questionnaire().elements
         ],
         trend=_trend(session, codes, day, method),

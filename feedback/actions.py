@@ -19,8 +19,8 @@ from feedback.models import (
     RatingDraft,
     RatingInbox,
     RatingRight,
-    RightState,
     RightsTally,
+    RightState,
 )
 from feedback.periods import Period, week_of
 from feedback.questionnaire import OVERALL, questionnaire
@@ -53,9 +53,7 @@ def open_right(session: Session, change: VisitEnded) -> None:
     week = week_of(ticket.business_date)
     cell = {"office_id": ticket.office_id, "service_id": ticket.service_id, "kind": kind.value, "week": week}
     closes_on = ticket.business_date + timedelta(days=DAYS_TO_RATE)
-    session.execute(
-        insert(RatingRight).values(nullifier=nullifier, closes_on=closes_on, state=RightState.OPEN, **cell)
-    )
+    session.execute(insert(RatingRight).values(nullifier=nullifier, closes_on=closes_on, state=RightState.OPEN, **cell))
     unit_code = session.get_one(Office, ticket.office_id).unit_code
     add_up(session, RightsTally, {"unit_code": unit_code, **cell}, {"opened": 1, "rated": 0, "expired": 0})
 
@@ -115,7 +113,13 @@ def close_due_drafts(session: Session, now: datetime) -> int:
 
 
 def release(
-    session: Session, office_id: int, service_id: int, kind: str, week: str, now: datetime, at_least: int = SMALLEST_BATCH
+    session: Session,
+    office_id: int,
+    service_id: int,
+    kind: str,
+    week: str,
+    now: datetime,
+    at_least: int = SMALLEST_BATCH,
 ) -> int:
     """Move a cell's inbox into the answers if enough are together; returns how many moved."""
     in_cell = (

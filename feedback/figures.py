@@ -23,7 +23,9 @@ def pooled_units(session: Session, unit: Unit, today: date, as_of: str = "now") 
     "then" leaves the predecessors out: the unit's figure is what was answered under its own name.
     """
     if len(unit.code) == 2:
-        communes = list(session.scalars(select(Unit.code).where(Unit.parent_code == unit.code, Unit.valid_to.is_(None))))
+        communes = list(
+            session.scalars(select(Unit.code).where(Unit.parent_code == unit.code, Unit.valid_to.is_(None)))
+        )
     else:
         communes = [unit.code]
     if as_of == "then":

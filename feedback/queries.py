@@ -96,9 +96,7 @@ def served_by(session: Session, column: str, unit_codes: Sequence[str], weeks: S
     by = getattr(RightsTally, column)
     rows = session.execute(
         select(by, func.sum(RightsTally.opened))
-        .where(
-            RightsTally.unit_code.in_(unit_codes), RightsTally.week.in_(weeks), RightsTally.kind == Kind.SERVED
-        )
+        .where(RightsTally.unit_code.in_(unit_codes), RightsTally.week.in_(weeks), RightsTally.kind == Kind.SERVED)
         .group_by(by)
     )
     return {key: int(count) for key, count in rows}

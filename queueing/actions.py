@@ -46,7 +46,6 @@ from queueing.visit_token import KeyRing, VisitToken
 from queueing.visit_token import issue as issue_token
 from units.models import Office
 
-
 LOCKED_OFFICE = (
     select(Office)
     .where(Office.id == bindparam("office_id"))
@@ -110,13 +109,20 @@ def close_day(session: Session, office: Office, now: datetime) -> None:
     """Bring every visit of the old day to an end and close the counters."""
     left = session.scalars(
         select(Ticket)
-        .where(Ticket.office_id == office.id, Ticket.state.in_(OPEN_STATES), Ticket.business_date == office.business_date)
+        .where(
+            Ticket.office_id == office.id, Ticket.state.in_(OPEN_STATES), Ticket.business_date == office.business_date
+        )
         .order_by(Ticket.revision)
     )
     for ticket in left.all():
         if ticket.state == State.SERVING:
             ticket.finish(now)
-            record(session, office, VisitFinished(ticket=ticket, counter=ticket.counter, details={"by_day_close": True}), now)
+            record(
+                session,
+                office,
+                VisitFinished(ticket=ticket, counter=ticket.counter, details={"by_day_close": True}),
+                now,
+            )
         else:
             ticket.expire(now)
             record(session, office, TicketExpired(ticket=ticket), now)
@@ -345,5 +351,3 @@ def _set_counter(
         counter.change_to(state, reason)
         record(session, office, change(counter=counter, details=details), now)
     return counter
-
-

@@ -92,14 +92,23 @@ def _broken_numbers(session: Session, office: Office) -> list[str]:
     if left:
         said.append(f"{office.code}: {left} visits of earlier days never came to an end")
     twice = session.scalars(
-        select(Ticket.counter_id).where(here, Ticket.state.in_(AT_COUNTER)).group_by(Ticket.counter_id).having(func.count() > 1)
+        select(Ticket.counter_id)
+        .where(here, Ticket.state.in_(AT_COUNTER))
+        .group_by(Ticket.counter_id)
+        .having(func.count() > 1)
     ).all()
     said += [f"{office.code}: counter {counter} has two people" for counter in twice]
-    called = session.scalar(select(func.count()).select_from(OfficeEvent).where(OfficeEvent.office_id == office.id, OfficeEvent.kind == "called"))
+    called = session.scalar(
+        select(func.count())
+        .select_from(OfficeEvent)
+        .where(OfficeEvent.office_id == office.id, OfficeEvent.kind == "called")
+    )
     tickets = session.scalar(select(func.count()).where(here, Ticket.called_at.is_not(None)))
     if called != tickets:
         said.append(f"{office.code}: {called} calls in the history, {tickets} called tickets")
-    unfinished = session.scalar(select(func.count()).where(here, Ticket.state == State.DONE, Ticket.finished_at.is_(None)))
+    unfinished = session.scalar(
+        select(func.count()).where(here, Ticket.state == State.DONE, Ticket.finished_at.is_(None))
+    )
     if unfinished:
         said.append(f"{office.code}: {unfinished} finished visits without an end")
     return said

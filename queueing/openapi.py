@@ -50,9 +50,7 @@ def _maybe(schema: Schema) -> Schema:
 
 
 COUNTER = _object(code=TEXT, name=TEXT, state={"enum": ["open", "paused", "closed"]}, services=_list(TEXT))
-TICKET_STATE: Schema = {
-    "enum": ["waiting", "called", "serving", "parked", "done", "no_show", "cancelled", "expired"]
-}
+TICKET_STATE: Schema = {"enum": ["waiting", "called", "serving", "parked", "done", "no_show", "cancelled", "expired"]}
 TICKET = _object(
     id=TEXT,
     number=TEXT,
@@ -195,8 +193,11 @@ def document() -> Schema:
             "get": _read(
                 "The history of the office after a revision, in order, without gaps",
                 _object(events=_list(EVENT), revision=WHOLE),
-                [OFFICE_PATH, _query("after", {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}),
-                 _query("limit", {"type": "integer", "minimum": 0, "maximum": 500})],
+                [
+                    OFFICE_PATH,
+                    _query("after", {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}),
+                    _query("limit", {"type": "integer", "minimum": 0, "maximum": 500}),
+                ],
                 (422,),
             )
         },
@@ -213,8 +214,9 @@ def document() -> Schema:
                 (422,),
             )
         },
-        "/units/{unit}/children": {"get": _read("The units below, with validity and predecessors",
-                                                _list(UNIT_ROW), [UNIT_PATH])},
+        "/units/{unit}/children": {
+            "get": _read("The units below, with validity and predecessors", _list(UNIT_ROW), [UNIT_PATH])
+        },
     }
     for verb, body in (("open", EMPTY_BODY), ("pause", PAUSE_BODY), ("close", EMPTY_BODY)):
         paths[f"/offices/{{office}}/counters/{{counter}}/{verb}"] = {
@@ -247,7 +249,11 @@ def document() -> Schema:
 
 def _read(summary: str, schema: Schema, parameters: list[Schema], extra: tuple[int, ...] = ()) -> Schema:
     responses: Schema = {"200": _content(schema)}
-    return {"summary": summary, "parameters": parameters, "responses": responses | _problems(400, 401, 403, 404, *extra)}
+    return {
+        "summary": summary,
+        "parameters": parameters,
+        "responses": responses | _problems(400, 401, 403, 404, *extra),
+    }
 
 
 def _command(
@@ -258,7 +264,8 @@ def _command(
     extra: tuple[int, ...] = (),
 ) -> Schema:
     responses: Schema = {
-        str(status): _content(schema) if schema else {"description": "nobody waits"} for status, schema in replies.items()
+        str(status): _content(schema) if schema else {"description": "nobody waits"}
+        for status, schema in replies.items()
     }
     return {
         "summary": summary,

@@ -24,7 +24,9 @@ def office_json(session: Session, office: Office, now: datetime) -> dict[str, An
             {"code": service.code, "name": service.name, "prefix": service.prefix, "active": service.active}
             for service in queries.services(session, office.id)
         ],
-        "counters": [counter_json(counter) | {"name": counter.name} for counter in queries.counters(session, office.id)],
+        "counters": [
+            counter_json(counter) | {"name": counter.name} for counter in queries.counters(session, office.id)
+        ],
     }
 
 
@@ -70,9 +72,7 @@ def ticket_json(session: Session, office: Office, ticket: Ticket) -> dict[str, A
 def snapshot(session: Session, office: Office, now: datetime) -> dict[str, Any]:
     """What hangs on the wall: numbers and counters, no person, no token, no clerk."""
     waiting = queries.waiting_now(session, office.id)
-    at_counter = {
-        ticket.counter_id: ticket for ticket in queries.tickets_at_counters(session, office.id)
-    }
+    at_counter = {ticket.counter_id: ticket for ticket in queries.tickets_at_counters(session, office.id)}
     services = []
     for service in queries.services(session, office.id):
         count, since = waiting.get(service.id, (0, now))

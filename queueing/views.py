@@ -53,7 +53,12 @@ def reception(office: str) -> str:
     with reader() as session:
         place = _own_office(session, office)
         recent = [
-            {"number": ticket.number, "service": ticket.service.name, "issued_at": ticket.issued_at, "state": ticket.state}
+            {
+                "number": ticket.number,
+                "service": ticket.service.name,
+                "issued_at": ticket.issued_at,
+                "state": ticket.state,
+            }
             for ticket in queries.recent_tickets(session, place, MOST_RECENT)
         ]
         return render_template("queueing/reception.html", recent=recent, **_desk_front(session, place))

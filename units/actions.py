@@ -50,7 +50,12 @@ def load_units(session: Session, rows: Iterable[dict[str, Any]]) -> dict[str, in
     outcome: dict[Literal["new", "changed", "unchanged"], int] = {"new": 0, "changed": 0, "unchanged": 0}
     fresh = []
     for row in rows:
-        values = {"former_parents": None, **row, "folded": fold(row["name"]), "sort_key": sort_key(bare_name(row["name"]))}
+        values = {
+            "former_parents": None,
+            **row,
+            "folded": fold(row["name"]),
+            "sort_key": sort_key(bare_name(row["name"])),
+        }
         unit = present.get((row["code"], row["valid_from"]))
         if unit is None:
             fresh.append(values)

@@ -72,5 +72,3 @@ class Office(Base):
     def not_before_last_event(self, now: datetime) -> datetime:
         """Time never runs backward in one office, whatever the machine's clock does."""
         return max(now, self.last_event_at) if self.last_event_at else now
-
-
