@@ -34,7 +34,9 @@ ACCENT: Final = "#0a4a4d"
 EDGE: Final = "#62706c"
 LINE: Final = "#cdd4cf"
 TEXT: Final = 13.0  # units of the drawing; the widths below are chosen so that it shows as 11 to 17 px
-LETTER: Final = 0.6 * TEXT  # at most, on the average of a label
+# Mean widths of a letter, in figures and in words, of the widest fonts we expect.
+FIGURE_LETTER: Final = 0.6 * TEXT
+WORD_LETTER: Final = 0.55 * TEXT
 
 Levels = tuple[int, int, int, int, int]
 Names = tuple[str, str, str, str, str]
@@ -158,7 +160,7 @@ def trend(points: Sequence[TrendPoint], title: str, sentence: str, words: TrendW
     """Draw a percentage over time with its 95 % intervals, for leaders; two drawings, of which the sheet shows one.
 
     A period without a published figure is a gap in the line. From 12 published figures on the centre line and
-    limits of `xmr` are drawn, as far as they lie between 0 and 100, and the values of its signals are ringed.
+    limits of `xmr` are drawn, as far as they lie between 0 and 100, and each value that completes a signal is ringed.
     The first drawing (class chart-wide) is for columns from 640 px, the second (chart-narrow) for telephones.
     Raises ValueError without any point.
     """
@@ -211,15 +213,9 @@ def _trend_sheet(
     _dots(sheet, x, heights)
     if limits is not None and limits.signals:
         shown = [at for at, point in enumerate(points) if point.percent is not None]
-        ringed = [shown[index] for index in _ringed(limits, [heights[at] for at in shown], y(limits.centre))]
-        _dots(sheet, [x[at] for at in ringed], [heights[at] for at in ringed], "chart-signal")
+        raised = sorted({shown[signal.last] for signal in limits.signals})
+        _dots(sheet, [x[at] for at in raised], [heights[at] for at in raised], "chart-signal")
     return sheet
-
-
-def _ringed(limits: Xmr, heights: Sequence[float], centre: float) -> list[int]:
-    """The values that make the signals: of two of three, the third may lie on the other side."""
-    stretches = [(heights[s.first] < centre, range(s.first, s.last + 1)) for s in limits.signals]
-    return sorted({index for above, span in stretches for index in span if (heights[index] < centre) == above})
 
 
 def _draw_key(sheet: Sheet, words: TrendWords, limits: Xmr | None, width: float) -> float:
@@ -230,7 +226,7 @@ def _draw_key(sheet: Sheet, words: TrendWords, limits: Xmr | None, width: float)
         entries += [("signal", words.signal)] if limits.signals else []
     x, y = 0.0, 9.0
     for sign, text in entries:
-        length = 34 + LETTER * len(text)
+        length = 34 + WORD_LETTER * len(text)
         if x and x + length > width:
             x, y = 0.0, y + 21
         if sign == "percent":
@@ -261,13 +257,15 @@ def _percent_axis(points: Iterable[TrendPoint], limits: Xmr | None) -> tuple[int
 
 def _every(texts: Sequence[str], pitch: float) -> int:
     """1 when there is room for a text under each point, 2 when only under every second, and so on."""
-    return ceil((LETTER * max(map(len, texts)) + 4) / pitch)
+    return ceil((FIGURE_LETTER * max(map(len, texts)) + 4) / pitch)
 
 
 def _write_below(sheet: Sheet, x: Sequence[float], y: float, texts: Sequence[str], every: int, name: str) -> None:
-    """Write under the newest point and every second, third … before it."""
+    """Write under the newest point and every second, third … before it, nothing beyond the edge of the drawing."""
+    edge = 72 * float(sheet.figure.get_figwidth())
     for index in range((len(texts) - 1) % every, len(texts), every):
-        _text(sheet, x[index], y, texts[index], name, align="center")
+        middle = min(x[index], edge - FIGURE_LETTER * len(texts[index]) / 2)
+        _text(sheet, middle, y, texts[index], name, align="center")
 
 
 def _sheet(width: float, height: float) -> Sheet:
@@ -347,7 +345,7 @@ def _dots(sheet: Sheet, x: Sequence[float], y: Sequence[float], name: str = "cha
 
     look: dict[str, Any] = {"markersize": 7, "markerfacecolor": ACCENT, "markeredgewidth": 0}
     if name == "chart-signal":
-        look = {"markersize": 14, "markerfacecolor": "none", "markeredgecolor": INK, "markeredgewidth": 1.5}
+        look = {"markersize": 13, "markerfacecolor": "none", "markeredgecolor": INK, "markeredgewidth": 1.5}
     sheet.figure.add_artist(Line2D(x, y, linestyle="", marker="o", gid=name, transform=sheet.units, **look))
 
 
