@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache, lru_cache
+from importlib import import_module
 from io import StringIO
 from itertools import pairwise
 from math import ceil, floor
@@ -288,6 +289,7 @@ def load() -> None:
     """
     from matplotlib import rcParams
 
+    import_module("matplotlib.backends.backend_svg")
     rcParams.update(
         {
             "svg.fonttype": "none",  # text stays text: the page's own font, searchable, read aloud
