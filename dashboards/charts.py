@@ -289,7 +289,8 @@ def load() -> None:
     """
     from matplotlib import rcParams
 
-    import_module("matplotlib.backends.backend_svg")
+    for module in ("figure", "lines", "patches", "backends.backend_svg"):
+        import_module(f"matplotlib.{module}")
     rcParams.update(
         {
             "svg.fonttype": "none",  # text stays text: the page's own font, searchable, read aloud
