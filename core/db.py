@@ -13,12 +13,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, create_engine, event, func, select
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Executable,
+    MetaData,
+    Update,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
@@ -27,6 +43,8 @@ from core.errors import Busy
 from core.i18n import lazy
 
 BUSY_PATIENCE_S = 30.0
+
+Row = TypeVar("Row", bound="Base")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -120,12 +138,55 @@ def reader() -> Iterator[Session]:
         yield session
 
 
+def lock_row(session: Session, table: type[Row], key: int) -> Row:
+    """Lock one row until the transaction ends and return it as it is now; raises NoResultFound.
+
+    On SQLite the transaction is the lock already. On PostgreSQL whatever was read before may be old by the time the
+    lock is ours, so it is read again when next used. Asked twice, it costs nothing.
+    """
+    held: dict[tuple[type[Base], int], Row] = session.info.setdefault("held", {})
+    if (table, key) not in held:
+        if session.get_bind().dialect.name == "postgresql":
+            session.flush()
+            session.expire_all()
+            held[table, key] = session.get_one(table, key, with_for_update={"key_share": True}, populate_existing=True)
+        else:
+            held[table, key] = session.get_one(table, key)
+    return held[table, key]
+
+
+def write_now(session: Session, row: Base, **values: Any) -> None:
+    """Write some columns of a stored row at once: a tenth of the cost of a flush, for what changes at every press."""
+    table = type(row)
+    session.execute(_update_of(table, tuple(values)), {**values, "row_id": inspect(row).identity[0]})
+    for name, value in values.items():
+        set_committed_value(row, name, value)
+
+
+@lru_cache(maxsize=64)
+def _update_of(table: type[Base], columns: tuple[str, ...]) -> Update:
+    key = inspect(table).primary_key[0]
+    return update(table.__table__).where(key == bindparam("row_id")).values({name: bindparam(name) for name in columns})
+
+
 def add_up(session: Session, table: type[Base], key: dict[str, Any], counts: dict[str, int], **values: Any) -> None:
     """Add `counts` to the row with this key, which is made if it is not there; `values` are set as they are."""
-    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table).values(**key, **counts, **values)
-    sums = {name: getattr(table, name) + insert.excluded[name] for name in counts}
-    session.execute(insert.on_conflict_do_update(index_elements=list(key), set_={**sums, **values}))
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    statement = _addition_to(table, is_postgresql, tuple(key), tuple(counts), tuple(values))
+    session.execute(statement, {**key, **counts, **values})
+
+
+@lru_cache(maxsize=64)
+def _addition_to(
+    table: type[Base], is_postgresql: bool, key: tuple[str, ...], counts: tuple[str, ...], values: tuple[str, ...]
+) -> Executable:
+    dialect: Any = postgresql if is_postgresql else sqlite
+    columns = table.__table__.c
+    insert = dialect.insert(table.__table__).values({name: bindparam(name) for name in (*key, *counts, *values)})
+    sums = {name: columns[name] + insert.excluded[name] for name in counts}
+    kept = {name: insert.excluded[name] for name in values}
+    addition: Executable = insert.on_conflict_do_update(index_elements=list(key), set_={**sums, **kept})
+    return addition
 
 
 def only_one_process(session: Session, task: int) -> bool:
@@ -136,6 +197,7 @@ def only_one_process(session: Session, task: int) -> bool:
 
 
 def current_database() -> Database:
+    """The database of the application in hand."""
     database: Database = current_app.extensions["database"]
     return database
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import LargeBinary, String, delete, insert, select, update
+from sqlalchemy import LargeBinary, String, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.db import Base, UtcDateTime
@@ -39,6 +39,9 @@ class KeptReply(Base):
     sealed: Mapped[bytes | None]
     subject: Mapped[str | None] = mapped_column(String(32), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+WIPE = update(KeptReply.__table__).where(KeptReply.subject == bindparam("ended")).values(sealed=None)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def keep(session: Session, key: Key, reply: Reply, now: datetime) -> None:
 
 def forget_secret(session: Session, subject: str) -> None:
     """Wipe what was sealed for this subject; its reply stays."""
-    session.execute(update(KeptReply).where(KeptReply.subject == subject).values(sealed=None))
+    session.execute(WIPE, {"ended": subject})
 
 
 def forget_old(session: Session, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from core.db import add_up
+from core.db import add_up, write_now
 from core.errors import BadInput, Refused, Unknown
 from core.i18n import lazy
 from core.idempotency import forget_secret
@@ -33,6 +33,8 @@ SMALLEST_BATCH = 5
 DRAFT_LIVES = timedelta(minutes=30)
 CHANNEL = "visit-link"
 
+INSERT_RIGHT = insert(RatingRight.__table__)  # type: ignore[arg-type]
+
 
 class AlreadyRated(Refused):
     """The right is spent; the answer is never shown again."""
@@ -45,7 +47,8 @@ def open_right(session: Session, change: VisitEnded) -> None:
     """
     ticket = change.ticket
     assert ticket is not None
-    nullifier, ticket.nullifier = ticket.nullifier, None
+    nullifier = ticket.nullifier
+    write_now(session, ticket, nullifier=None)
     forget_secret(session, ticket.id)
     kind = kind_of(ticket)
     if nullifier is None or kind is None:

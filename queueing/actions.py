@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from core.db import lock_row
 from core.errors import Refused, Unknown
 from core.i18n import lazy
 from queueing import dispatch, queries
@@ -46,14 +47,9 @@ from queueing.visit_token import KeyRing, VisitToken
 from queueing.visit_token import issue as issue_token
 from units.models import Office
 
-LOCKED_OFFICE = (
-    select(Office)
-    .where(Office.id == bindparam("office_id"))
-    .with_for_update(key_share=True)
-    .execution_options(populate_existing=True)
+ISSUED_TODAY = select(func.count()).where(
+    Ticket.service_id == bindparam("service_id"), Ticket.business_date == bindparam("day")
 )
-OFFICE_OF_COUNTER = select(Counter.office_id).where(Counter.id == bindparam("counter_id"))
-OFFICE_OF_TICKET = select(Ticket.office_id).where(Ticket.id == bindparam("ticket_id"))
 
 
 class OfficeClosed(Refused):
@@ -85,7 +81,7 @@ UNCHECKED = Unchecked.UNCHECKED
 
 def begin(session: Session, office_id: int, now: datetime) -> tuple[Office, datetime]:
     """Lock the office until the transaction ends; return it and its moment, in its business day."""
-    office = session.execute(LOCKED_OFFICE, {"office_id": office_id}).scalar_one()
+    office = lock_row(session, Office, office_id)
     now = office.not_before_last_event(now)
     turn_day(session, office, now)
     return office, now
@@ -156,9 +152,7 @@ def issue(
         raise OfficeClosed(lazy("Điểm tiếp nhận đang ngoài giờ làm việc."), reason="closed")
     assert office.business_date is not None
     if service.daily_limit is not None:
-        issued = session.scalar(
-            select(func.count()).where(Ticket.service_id == service.id, Ticket.business_date == office.business_date)
-        )
+        issued = session.scalar(ISSUED_TODAY, {"service_id": service.id, "day": office.business_date})
         if issued is not None and issued >= service.daily_limit:
             raise DayFull(lazy("Hôm nay đã hết số cho nhóm việc này. Xin gặp cán bộ hướng dẫn."), reason="full")
     series = session.get(Series, (office.id, office.business_date, service.prefix))
@@ -293,20 +287,18 @@ def must_be_at(counter: Counter, ticket: Ticket) -> None:
 
 
 def _begin_at(session: Session, counter_id: int, now: datetime) -> tuple[Office, Counter, datetime]:
-    office_id = session.execute(OFFICE_OF_COUNTER, {"counter_id": counter_id}).scalar_one()
-    office, now = begin(session, office_id, now)
-    counter = session.get_one(Counter, counter_id, populate_existing=True)
+    counter = session.get_one(Counter, counter_id)
+    office, now = begin(session, counter.office_id, now)
     return office, counter, now
 
 
 def _begin_with(session: Session, ticket_id: str, now: datetime) -> tuple[Office, Ticket, datetime]:
-    office_id = session.execute(OFFICE_OF_TICKET, {"ticket_id": ticket_id}).scalar_one()
-    office, now = begin(session, office_id, now)
+    office, now = begin(session, session.get_one(Ticket, ticket_id).office_id, now)
     return office, _ticket_here(session, office, ticket_id), now
 
 
 def _ticket_here(session: Session, office: Office, ticket_id: str) -> Ticket:
-    ticket = session.get(Ticket, ticket_id, populate_existing=True)
+    ticket = session.get(Ticket, ticket_id)
     if ticket is None or ticket.office_id != office.id:
         raise Unknown(lazy("Không có phiếu này."))
     return ticket

@@ -17,18 +17,26 @@ class Change:
 
 
 class TicketIssued(Change):
+    """A citizen has a number."""
+
     kind = "issued"
 
 
 class TicketCalled(Change):
+    """The number is on the screen, with its counter."""
+
     kind = "called"
 
 
 class TicketRecalled(Change):
+    """The same number is called once more."""
+
     kind = "recalled"
 
 
 class ServiceStarted(Change):
+    """The person stands at the counter."""
+
     kind = "started"
 
 
@@ -37,42 +45,62 @@ class VisitEnded(Change):
 
 
 class VisitFinished(VisitEnded):
+    """The person was served."""
+
     kind = "finished"
 
 
 class NoShow(VisitEnded):
+    """Nobody came when called."""
+
     kind = "no_show"
 
 
 class TicketCancelled(VisitEnded):
+    """The citizen gave the number back."""
+
     kind = "cancelled"
 
 
 class TicketExpired(VisitEnded):
+    """The day was closed before the number was called."""
+
     kind = "expired"
 
 
 class CounterOpened(Change):
+    """A counter takes people."""
+
     kind = "counter_opened"
 
 
 class CounterPaused(Change):
+    """A counter rests; the reason is in the details."""
+
     kind = "counter_paused"
 
 
 class CounterClosed(Change):
+    """A counter is done for today."""
+
     kind = "counter_closed"
 
 
 class DayOpened(Change):
+    """A business day begins."""
+
     kind = "day_opened"
 
 
 class DayClosed(Change):
+    """A business day is over; everybody in it has an end state."""
+
     kind = "day_closed"
 
 
 class SettingsChanged(Change):
+    """Set-up or opening hours changed: screens fetch themselves anew."""
+
     kind = "settings_changed"
 
 

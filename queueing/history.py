@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from core import events
+from core.db import write_now
 from queueing import queries
 from queueing.events import Change, Recorded
 from queueing.models import OfficeEvent, Ticket
@@ -23,12 +24,11 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
 
     The caller holds the office's lock (actions.begin) and has already changed ticket and counter.
     """
-    office.revision += 1
-    office.last_event_at = now
-    ticket, counter = change.ticket, change.counter
+    session.flush()
+    ticket, counter, revision = change.ticket, change.counter, office.revision + 1
     body = {
         "office": office.code,
-        "revision": office.revision,
+        "revision": revision,
         "at": office.local(now).isoformat(timespec="milliseconds"),
         "kind": change.kind,
         "ticket": ticket and brief(ticket),
@@ -37,7 +37,7 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
     }
     row = {
         "office_id": office.id,
-        "revision": office.revision,
+        "revision": revision,
         "at": now,
         "business_date": office.business_date or office.local(now).date(),
         "kind": change.kind,
@@ -45,8 +45,9 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
         "body": body,
         "details": change.details or {},
     }
-    office.last_hash = chained(office.last_hash, row)
-    session.execute(INSERT_EVENT, {**row, "hash": office.last_hash})
+    row["hash"] = chained(office.last_hash, row)
+    session.execute(INSERT_EVENT, row)
+    write_now(session, office, revision=revision, last_event_at=now, last_hash=row["hash"])
     events.happen(session, change)
     events.announce(session, Recorded(office.code, body))
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LINE = re.compile(r"^(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d)$")
@@ -45,6 +46,12 @@ class Hours:
             if one.weekday == other.weekday and other.opens < one.closes:
                 raise ValueError(f"hours of {DAYS[one.weekday]} overlap at {other.opens:%H:%M}")
         return cls(tuple(spans))
+
+    @classmethod
+    @lru_cache(maxsize=1024)
+    def of(cls, lines: tuple[str, ...]) -> "Hours":
+        """The same, read once: an office asks at every press."""
+        return cls.parse(lines)
 
     def is_open(self, moment: datetime) -> bool:
         """Whether the office is open at this local moment."""

@@ -67,7 +67,7 @@ class Office(Base):
         return moment.astimezone(ZoneInfo(self.timezone))
 
     def opening_hours(self) -> Hours:
-        return Hours.parse(self.hours)
+        return Hours.of(tuple(self.hours))
 
     def not_before_last_event(self, now: datetime) -> datetime:
         """Time never runs backward in one office, whatever the machine's clock does."""
