@@ -1,6 +1,7 @@
 """Một Cửa: the application factory, the wiring of what reacts to what, and the `motcua` command."""
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     """The whole application on the given settings; `background` off leaves out the routines of a server process."""
     settings = settings or load()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.instance / "matplotlib"))
     app = Flask(__name__)
     app.config["MOTCUA"] = settings
     app.extensions["listeners"] = LISTENERS

@@ -32,7 +32,7 @@ from units.queries import children, current_unit, find, offices_in, predecessors
 
 pages = Blueprint("dashboards", __name__)
 
-TREND_POINTS = 12
+TREND_POINTS = 26
 METHOD_NAMES = {
     "top-two": lazy("tỷ lệ hài lòng và rất hài lòng"),
     "mean5": lazy("điểm trung bình chia 5"),
@@ -245,7 +245,7 @@ def _trend(session: Session, codes: Sequence[str], day: date, method: str) -> di
     """The last weeks, each with its interval; weeks with too few answers are gaps."""
     week = Period.holding("week", day)
     weeks = [week]
-    while len(weeks) < TREND_POINTS - 1:
+    while len(weeks) < TREND_POINTS:
         weeks.append(weeks[-1].previous())
     weeks.reverse()
     names = [str(one) for one in weeks]
@@ -275,14 +275,29 @@ def _trend(session: Session, codes: Sequence[str], day: date, method: str) -> di
         low=percent(low),
         high=percent(high),
     )
-    points = tuple(charts.TrendPoint(**row) for row in rows)
+    values = [row["percent"] for row in present]
+    limits = charts.xmr(values)
+    words = charts.TrendWords(
+        percent=gettext("Mức độ hài lòng"),
+        interval=gettext("Khoảng tin cậy 95 %%"),
+        answers=gettext("Số đánh giá"),
+        centre=gettext("Trung bình %(value)s", value=percent(round(limits.centre, 1))) if limits else "",
+        limits=gettext("Giới hạn dao động thường") if limits else "",
+        signal=gettext("Khác thường") if limits else "",
+    )
+    if limits:
+        said = (
+            gettext("Có tuần khác thường, nên tìm nguyên nhân.") if limits.signals else gettext("Dao động bình thường.")
+        )
+        sentence = f"{sentence} {said}"
+    points = tuple(charts.TrendPoint(**{**row, "n": number(row["n"])}) for row in rows)
     title = gettext("Mức độ hài lòng theo tuần")
-    return {"svg": off_loop(charts.trend, points, title), "sentence": sentence, "rows": rows}
+    return {"svg": off_loop(charts.trend, points, title, sentence, words), "sentence": sentence, "rows": rows}
 
 
 def _distribution(tally: Tally) -> Markup:
-    names = tuple(str(words) for _, words in LEVELS)
-    drawn: Markup = off_loop(
-        charts.distribution, tuple(reversed(tally.counts)), names, gettext("Số câu trả lời theo từng mức")
-    )
+    names = tuple(str(words) for _, words in reversed(LEVELS))
+    mark = "," if chosen_language() == "vi" else "."
+    title = gettext("Số câu trả lời theo từng mức")
+    drawn: Markup = off_loop(charts.distribution, tally.counts, names, title, mark)
     return drawn
