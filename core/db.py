@@ -100,14 +100,13 @@ class Database:
     @contextmanager
     def transaction(self, by: str) -> Iterator[Session]:
         """A session that commits at the end of the block, or leaves nothing; then its announcements go out."""
-        with Session(self._writing, expire_on_commit=False) as session:
+        with self._one_writer_at_a_time(), Session(self._writing, expire_on_commit=False) as session:
             session.info["by"] = by
-            with self._one_writer_at_a_time():
-                # Joined at once: on SQLite this is BEGIN IMMEDIATE, so nothing read below can be stale.
-                session.connection()
-                yield session
-                session.commit()
-            events.publish(session)
+            # Joined at once: on SQLite this is BEGIN IMMEDIATE, so nothing read below can be stale.
+            session.connection()
+            yield session
+            session.commit()
+        events.publish(session)
 
     @contextmanager
     def reader(self) -> Iterator[Session]:
