@@ -23,11 +23,11 @@ LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 lazy = lazy_gettext
 
 
-class Catalogue(Domain):  # type: ignore[misc]
+class Catalogue(Domain):
     """Translations read straight from the .po files."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._ready: dict[str, NullTranslations] = {"vi": NullTranslations()}
         for path in sorted(folder.glob("*.po")):
             compiled = io.BytesIO()
@@ -94,7 +94,7 @@ def percent(value: Decimal | float | None) -> str:
     """57,55 % of a figure that is already in percent."""
     if value is None:
         return "–"
-    return format_decimal(value, format="0.##", locale=chosen_language()) + " %"
+    return format_decimal(value, format="0.##", locale=chosen_language()) + "\N{NO-BREAK SPACE}%"
 
 
 def minutes(seconds: float | None) -> str:

@@ -1,5 +1,6 @@
 """The database's schema: brought up to date by `migrate`, checked before anything is served."""
 
+import sqlite3
 from pathlib import Path
 
 from alembic import command
@@ -7,7 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from core.db import Database
 from core.errors import CannotStart
@@ -19,7 +20,7 @@ def migrate(database: Database) -> None:
     try:
         with database.engine.execution_options(writes=True).begin() as connection:
             command.upgrade(_config(connection), "head")
-    except OperationalError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise CannotStart(_unreachable(database, error)) from None
 
 
@@ -52,13 +53,15 @@ def _current(database: Database) -> str | None:
     try:
         with database.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
-    except OperationalError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise CannotStart(_unreachable(database, error)) from None
 
 
-def _unreachable(database: Database, error: OperationalError) -> str:
+def _unreachable(database: Database, error: DBAPIError | sqlite3.Error) -> str:
     shown = database.engine.url.render_as_string(hide_password=True)
-    reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+    # What fails while SQLite is being opened comes as it is, everything later wrapped by SQLAlchemy.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    reason = (str(cause).strip().splitlines() or ["no answer"])[0]
     advice = (
         "check that the folder exists and this user may write there"
         if database.is_sqlite

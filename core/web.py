@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, make_response, render_template, request, url_for
 from sqlalchemy.exc import NoResultFound
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.errors import Refused
@@ -56,6 +56,7 @@ TITLES = {
 }
 ADVICE = {
     400: lazy("Xin kiểm tra lại địa chỉ hoặc nội dung đã gửi."),
+    422: lazy("Nội dung đã gửi có ký tự không dùng được. Xin nhập lại."),
     404: lazy("Địa chỉ này không có. Xin kiểm tra lại, hoặc trở về trang đầu."),
     405: lazy("Xin trở lại trang trước và bấm nút trên trang."),
     413: lazy("Mỗi lần gửi tối đa 64 KB."),
@@ -74,7 +75,10 @@ def protect(app: Flask, settings: Settings) -> None:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    # "//" in an address is a mistake to be told, not a redirection.
+    app.url_map.merge_slashes = False
     app.before_request(refuse_foreign_origin)
+    app.before_request(refuse_nul)
     app.after_request(set_headers)
     app.register_error_handler(Refused, answer_refusal)
     app.register_error_handler(NoResultFound, lambda _: answer_error(404))
@@ -106,6 +110,16 @@ def refuse_foreign_origin() -> Response | None:
     )
 
 
+def refuse_nul() -> Response | None:
+    """No name or text holds the character NUL, and PostgreSQL stores none: nothing after this has to think of it."""
+    if "\0" in request.path:
+        return answer_error(404)
+    texts = [*request.args.values()]
+    if not request.path.startswith("/api/"):
+        texts += request.form.values()
+    return answer_error(422) if any("\0" in text for text in texts) else None
+
+
 def set_headers(response: Response) -> Response:
     """The same protection on every answer, errors included."""
     headers = response.headers
@@ -132,6 +146,9 @@ def answer_http_exception(error: HTTPException) -> Response:
     """Werkzeug's own refusals (404, 405, 413, 429 …) in our words."""
     if error.code is None or error.code < 400:
         return make_response(error.get_response())
+    if isinstance(error, SecurityError):
+        # Without a host that is ours, no link of a page can be made.
+        return Response("400\n", status=400, mimetype="text/plain")
     response = answer_error(error.code)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
@@ -143,7 +160,7 @@ def answer_bug(error: Exception) -> Response:
     """A bug is a 500. Tests let it through; the log names the route, never its address or body."""
     if current_app.testing:
         raise error
-    log.exception("unexpected error in %s", request.endpoint)
+    log.error("unexpected error in %s", request.endpoint, exc_info=error)
     return answer_error(500)
 
 
@@ -156,6 +173,7 @@ def answer_error(status: int, sentence: object = None, **keys: Any) -> Response:
     back_url = request.path if request.method != "GET" and status in (409, 429) else url_for("dashboards.home")
     page = render_template("errors/error.html", code=status, title=title, text=text, back_url=back_url)
     response = make_response(page, status)
+    _tell_when_to_retry(response, keys)
     if status == 401:
         response.headers["Location"] = url_for("accounts.login", next=request.full_path.rstrip("?"))
         response.status_code = 303
@@ -169,9 +187,13 @@ def problem(status: int, title: str, detail: str, **keys: Any) -> Response:
     response = Response(body, status=status, mimetype="application/problem+json")
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    _tell_when_to_retry(response, keys)
+    return response
+
+
+def _tell_when_to_retry(response: Response, keys: dict[str, Any]) -> None:
     if "retry_after_s" in keys:
         response.headers["Retry-After"] = str(keys["retry_after_s"])
-    return response
 
 
 def static_url(name: str) -> str:
