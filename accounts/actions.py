@@ -16,6 +16,7 @@ from core.offloop import off_loop
 from units.models import Office, Unit
 
 SHORTEST_PASSWORD = 15
+LONGEST_NAME = 120
 FAST_TRIES = 5
 LONGEST_DELAY_S = 15 * 60
 SETUP_CODE_LIVES = timedelta(minutes=60)
@@ -49,7 +50,7 @@ def must_wait_s(staff: Staff | None, now: datetime) -> float:
     """Seconds until the next try: five are free, then the delay doubles up to 15 minutes."""
     if staff is None or staff.failures < FAST_TRIES or staff.last_failure_at is None:
         return 0.0
-    delay = min(LONGEST_DELAY_S, 2 ** (staff.failures - FAST_TRIES + 1))
+    delay = float(min(LONGEST_DELAY_S, 2 ** min(staff.failures - FAST_TRIES + 1, 10)))
     return max(0.0, delay - (now - staff.last_failure_at).total_seconds())
 
 
@@ -108,6 +109,8 @@ def make_token(
     """A token for a device or program and its secret, which is shown once. Raises BadInput."""
     if role not in TOKEN_ROLES:
         raise BadInput(lazy("Vai trò của mã truy cập không đúng."))
+    if len(name) > LONGEST_NAME:
+        raise BadInput(lazy("Tên dài tối đa %(n)s ký tự.", n=LONGEST_NAME))
     secret = secrets.token_urlsafe(24)
     token = ApiToken(secret_hash=hashed(secret), role=role, name=name, created_at=now)
     if role == Role.READER and unit:

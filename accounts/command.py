@@ -1,5 +1,6 @@
 """Run one command of one caller: one transaction, one effect for one key, the same reply for its repetition."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -29,13 +30,18 @@ def once(key_text: str | None, step: Callable[[Session, datetime], Reply]) -> Re
     if key_text is None:
         with transaction(by) as session:
             return step(session, now)
-    asked = f"{request.method} {request.path}\n".encode() + request.get_data()
-    key = Key(by, key_text, asked, current_app.config["MOTCUA"].secret_key)
+    key = Key(by, key_text, _asked(), current_app.config["MOTCUA"].secret_key)
     try:
         return _attempt(key, by, step, now)
     except IntegrityError:
         # Two requests with one key arrived together (PostgreSQL lets both begin): the other one has its reply now.
         return _attempt(key, by, step, now)
+
+
+def _asked() -> bytes:
+    """What the caller wants, for telling a repetition from another request; a form's body is gone once it is read."""
+    fields = json.dumps(sorted(request.form.items(multi=True))) if request.form else ""
+    return f"{request.method} {request.path}\n{fields}".encode() + request.get_data()
 
 
 def _attempt(key: Key, by: str, step: Callable[[Session, datetime], Reply], now: datetime) -> Reply:

@@ -39,7 +39,7 @@ def list_tokens() -> None:
 
 
 @token.command()
-@click.argument("token_id", type=int)
+@click.argument("token_id", type=click.IntRange(1, 2**31 - 1))
 def revoke(token_id: int) -> None:
     """The token TOKEN_ID stops working within 5 seconds."""
     with transaction(by="command") as session:

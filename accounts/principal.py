@@ -100,12 +100,10 @@ def _find_principal() -> Principal | None:
         return token_principal(secret.strip())
     if request.path.startswith("/api/"):
         return None
-    if secret := request.cookies.get(cookie_name(SESSION_COOKIE), ""):
-        if staff := _remembered(StaffSession, hashed(secret)):
-            return staff
-    if secret := request.cookies.get(cookie_name(DEVICE_COOKIE), ""):
-        return token_principal(secret)
-    return None
+    log_in = request.cookies.get(cookie_name(SESSION_COOKIE), "")
+    device = request.cookies.get(cookie_name(DEVICE_COOKIE), "")
+    staff = _remembered(StaffSession, hashed(log_in)) if log_in else None
+    return staff or (token_principal(device) if device else None)
 
 
 def _remembered(kind: type[ApiToken] | type[StaffSession], secret_hash: bytes) -> Principal | None:

@@ -1,6 +1,8 @@
 """The HTTP API of the desk (contract.md, section 2). A view reads the request, does one action, shows the result."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -32,11 +34,13 @@ api = Blueprint("queueing_api", __name__, url_prefix="/api/v1")
 ANY_OFFICE_TOKEN = (Role.KIOSK, Role.DISPLAY, Role.COUNTER, Role.OFFICE)
 DESK_TOKEN = (Role.COUNTER, Role.OFFICE)
 MOST_EVENTS = 500
+WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @api.get("/offices/<office>")
 @allowed(*ANY_OFFICE_TOKEN)
 def show_office(office: str) -> Response:
+    """The set-up of an office, for its own devices and programs."""
     with reader() as session:
         return as_json(office_json(session, _own_office(session, office), clock.now()))
 
@@ -44,11 +48,12 @@ def show_office(office: str) -> Response:
 @api.post("/offices/<office>/tickets")
 @allowed(Role.KIOSK, Role.OFFICE)
 def issue(office: str) -> Response:
+    """Issue a ticket; the only answer that holds the visit link."""
     body = read_body(TICKET_BODY)
-    limit_kiosk()
 
     def step(session: Session, now: datetime) -> Reply:
         place = _own_office(session, office)
+        limit_kiosk()
         ticket, token = actions.issue(
             session,
             place.id,
@@ -61,12 +66,13 @@ def issue(office: str) -> Response:
         shown = ticket_json(session, place, ticket)
         return Reply(201, shown, secret=("url", visit_url(token.text)), subject=ticket.id)
 
-    return _reply(once(request.headers.get("Idempotency-Key"), step))
+    return _reply(once(_key(), step))
 
 
 @api.get("/tickets/<ticket>")
 @allowed(Role.KIOSK, Role.COUNTER, Role.OFFICE)
 def show_ticket(ticket: str) -> Response:
+    """One ticket of the caller's office, without its link."""
     with reader() as session:
         found = queries.ticket_by_id(session, ticket)
         return as_json(ticket_json(session, _office_of(session, found.office_id), found))
@@ -75,6 +81,7 @@ def show_ticket(ticket: str) -> Response:
 @api.get("/offices/<office>/state")
 @public
 def state(office: str) -> Response:
+    """What hangs on the wall, for anyone; asked again with its ETag it costs next to nothing."""
     with reader() as session:
         place = queries.office_by_code(session, office)
         etag = f'"{place.revision}"'
@@ -90,8 +97,9 @@ def state(office: str) -> Response:
 @api.get("/offices/<office>/events")
 @allowed(*ANY_OFFICE_TOKEN)
 def events(office: str) -> Response:
+    """The office's history after a revision, page by page, for whoever keeps a copy."""
     after = _whole_number("after", 0, 2**31 - 1)
-    most = max(1, _whole_number("limit", MOST_EVENTS, MOST_EVENTS))
+    most = _whole_number("limit", MOST_EVENTS, MOST_EVENTS)
     with reader() as session:
         place = _own_office(session, office)
         return as_json({"events": queries.events_after(session, place, after, most), "revision": place.revision})
@@ -117,7 +125,7 @@ def counter_command(schema: dict[str, Any]) -> Callable[[CounterStep], Callable[
                 shown = counter_json(result) if isinstance(result, Counter) else ticket_json(session, place, result)
                 return Reply(200, shown)
 
-            return _reply(once(request.headers.get("Idempotency-Key"), run))
+            return _reply(once(_key(), run))
 
         return view
 
@@ -128,6 +136,7 @@ def counter_command(schema: dict[str, Any]) -> Callable[[CounterStep], Callable[
 @allowed(*DESK_TOKEN)
 @counter_command(EMPTY_BODY)
 def open_counter(session: Session, counter_id: int, body: dict[str, Any], now: datetime) -> Counter:
+    """The counter takes people from now on."""
     return actions.open_counter(session, counter_id, now)
 
 
@@ -135,6 +144,7 @@ def open_counter(session: Session, counter_id: int, body: dict[str, Any], now: d
 @allowed(*DESK_TOKEN)
 @counter_command(PAUSE_BODY)
 def pause_counter(session: Session, counter_id: int, body: dict[str, Any], now: datetime) -> Counter:
+    """The counter rests, for a reason that clerks and leaders see."""
     return actions.pause_counter(session, counter_id, body["reason"], now)
 
 
@@ -142,6 +152,7 @@ def pause_counter(session: Session, counter_id: int, body: dict[str, Any], now: 
 @allowed(*DESK_TOKEN)
 @counter_command(EMPTY_BODY)
 def close_counter(session: Session, counter_id: int, body: dict[str, Any], now: datetime) -> Counter:
+    """The counter is done for today; refused while somebody is there."""
     return actions.close_counter(session, counter_id, now)
 
 
@@ -149,6 +160,7 @@ def close_counter(session: Session, counter_id: int, body: dict[str, Any], now: 
 @allowed(*DESK_TOKEN)
 @counter_command(EMPTY_BODY)
 def call_next(session: Session, counter_id: int, body: dict[str, Any], now: datetime) -> Ticket | None:
+    """Whoever is next comes to this counter; whoever is still there is finished first."""
     return actions.call_next(session, counter_id, now)
 
 
@@ -156,6 +168,7 @@ def call_next(session: Session, counter_id: int, body: dict[str, Any], now: date
 @allowed(*DESK_TOKEN)
 @counter_command(CALL_BODY)
 def call_one(session: Session, counter_id: int, body: dict[str, Any], now: datetime) -> Ticket:
+    """One particular ticket comes to this counter."""
     return actions.call_one(session, counter_id, body["ticket"], now)
 
 
@@ -173,13 +186,14 @@ TICKET_VERBS: dict[str, TicketStep] = {
 @api.post(f"/tickets/<ticket>/<any({', '.join(repr(verb) for verb in TICKET_VERBS)}):verb>")
 @allowed(*DESK_TOKEN)
 def change_ticket(ticket: str, verb: str) -> Response:
+    """One step of a ticket: recall, start, finish, no-show, cancel."""
     read_body(EMPTY_BODY)
 
     def step(session: Session, now: datetime) -> Reply:
         place = _office_of(session, queries.ticket_by_id(session, ticket).office_id)
         return Reply(200, ticket_json(session, place, TICKET_VERBS[verb](session, ticket, now)))
 
-    return _reply(once(request.headers.get("Idempotency-Key"), step))
+    return _reply(once(_key(), step))
 
 
 def as_json(document: Any, status: int = 200) -> Response:
@@ -203,10 +217,21 @@ def read_body(schema: dict[str, Any]) -> dict[str, Any]:
         except (ValueError, RecursionError):
             raise BadRequest from None
     problem = next(Draft202012Validator(schema).iter_errors(body), None)
+    if problem is None and not _is_storable(body):
+        raise BadInput(lazy("Dữ liệu gửi lên có ký tự không dùng được."))
     if problem is not None:
         where = "/".join(str(step) for step in problem.absolute_path) or "body"
         raise BadInput(lazy("Dữ liệu gửi lên chưa đúng ở “%(where)s”: %(why)s", where=where, why=problem.message[:200]))
     return dict(body)
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether every text can be kept: NUL and halves of characters cannot, other control characters shall not."""
+    if isinstance(value, dict):
+        return all(_is_storable(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return all(map(_is_storable, value))
+    return not isinstance(value, str) or not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value)
 
 
 def limit_kiosk() -> None:
@@ -220,6 +245,12 @@ def visit_url(token_text: str) -> str:
     """The absolute visit link that goes into the QR."""
     base = current_app.config["MOTCUA"].base_url or request.host_url.rstrip("/")
     return f"{base}{url_for('feedback.visit', token=token_text)}"
+
+
+def _key() -> str | None:
+    """The caller's idempotency key; headers arrive as bytes, which newer programs write in UTF-8."""
+    text = request.headers.get("Idempotency-Key")
+    return text and text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _reply(reply: Reply) -> Response:
@@ -249,7 +280,8 @@ def _office_of(session: Session, office_id: int) -> Office:
 
 
 def _whole_number(name: str, default: int, most: int) -> int:
+    """A number of the query; more than `most` means as much as there is."""
     text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and int(text[:12]) <= most):
-        raise BadInput(lazy("%(name)s phải là số nguyên từ 0 đến %(most)s.", name=name, most=most))
-    return int(text)
+    if not WHOLE_NUMBER.fullmatch(text):
+        raise BadInput(lazy("%(name)s phải là số nguyên, từ 0 trở lên.", name=name))
+    return min(int(text), most)

@@ -56,7 +56,7 @@ def verify() -> None:
 
 
 def turn_days() -> None:
-    """Open the business day of every office past its midnight, and follow the opening hours, without waiting for a press."""
+    """Open the business day of every office past its midnight, and follow the opening hours; nobody has to press."""
     now = clock.now()
     with reader() as session:
         offices = session.scalars(select(Office)).all()

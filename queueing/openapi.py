@@ -30,6 +30,7 @@ CALL_BODY: Schema = {
 
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}
+LARGE_WHOLE: Schema = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 NUMBER: Schema = {"type": ["number", "null"]}
 MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
@@ -195,10 +196,9 @@ def document() -> Schema:
                 _object(events=_list(EVENT), revision=WHOLE),
                 [
                     OFFICE_PATH,
-                    _query("after", {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}),
-                    _query("limit", {"type": "integer", "minimum": 0, "maximum": 500}),
+                    _query("after", LARGE_WHOLE),
+                    _query("limit", {**LARGE_WHOLE, "description": "500 events at most are given at once"}),
                 ],
-                (422,),
             )
         },
         "/units/{unit}/index": {
@@ -211,7 +211,6 @@ def document() -> Schema:
                     _query("method", {"enum": ["top-two", "mean5", "rescaled"]}),
                     _query("as", {"enum": ["then", "now"]}),
                 ],
-                (422,),
             )
         },
         "/units/{unit}/children": {
@@ -252,7 +251,7 @@ def _read(summary: str, schema: Schema, parameters: list[Schema], extra: tuple[i
     return {
         "summary": summary,
         "parameters": parameters,
-        "responses": responses | _problems(400, 401, 403, 404, *extra),
+        "responses": responses | _problems(400, 401, 403, 404, 422, *extra),
     }
 
 

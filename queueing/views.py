@@ -18,6 +18,7 @@ from accounts.models import Role
 from accounts.principal import allowed, current_principal
 from core import clock
 from core.db import reader
+from core.errors import Unknown
 from core.i18n import chosen_language
 from core.i18n import clock as clock_text
 from core.i18n import day as day_text
@@ -68,13 +69,13 @@ def reception(office: str) -> str:
 @allowed(Role.KIOSK, Role.CLERK)
 def take_ticket(office: str) -> Response:
     """Issue a ticket and show it; the same form sent again shows the same ticket."""
-    limit_kiosk()
     form = request.form
     skin = "reception" if form.get("skin") == "reception" else "kiosk"
     back_url = url_for(f"queueing.{skin}", office=office)
 
     def step(session: Session, now: datetime) -> Reply:
         place = _own_office(session, office)
+        limit_kiosk()
         ticket, token = actions.issue(
             session,
             place.id,
@@ -240,7 +241,7 @@ def _press(session: Session, at: Counter, verb: str, now: datetime) -> None:
         actions.must_be_at(at, ticket)
         TICKET_VERBS[verb](session, ticket.id, now)
     else:
-        raise actions.Unknown(gettext("Không có nút này."))
+        raise Unknown(gettext("Không có nút này."))
 
 
 def fragment(office: Office, render: Any) -> Response:
