@@ -2,17 +2,21 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from queueing.dispatch import Policy
 from units.hours import Hours
 
-CODE = re.compile(r"^[A-Za-z0-9]{1,16}$")
-OFFICE_CODE = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
-UNIT_CODE = re.compile(r"^[0-9]{5}$")
+CODE = re.compile(r"[A-Za-z0-9]{1,16}")
+OFFICE_CODE = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
+UNIT_CODE = re.compile(r"[0-9]{5}")
+PREFIX = re.compile(r"[A-Z0-9]{0,3}[A-Z]")
+PRIORITY_CODE = re.compile(r"[a-z0-9_-]{1,32}")
+LONGEST_TEXT = 120
 
 
 class OfficeFileError(ValueError):
@@ -131,9 +135,12 @@ class _Table:
         value = self.raw.get(key, default)
         if not isinstance(value, str) or not value.strip():
             self.refuse(key, "needs a text" if key in self.raw else "is missing")
-        if len(value) > 120 or (pattern and not pattern.match(value)):
+        value = unicodedata.normalize("NFC", value.strip())
+        if len(value) > LONGEST_TEXT:
+            self.refuse(key, f"has {len(value)} characters, {LONGEST_TEXT} are allowed")
+        if any(unicodedata.category(sign) == "Cc" for sign in value) or (pattern and not pattern.fullmatch(value)):
             self.refuse(key, f"{value!r} is not allowed here")
-        return value.strip()
+        return value
 
     def whole(self, key: str, default: int | None, least: int = 0) -> int | None:
         value = self.raw.get(key, default)
@@ -149,7 +156,7 @@ class _Table:
             self.refuse(key, "needs a list of texts")
         return list(value)
 
-    def refuse(self, key: str, why: object) -> Any:
+    def refuse(self, key: str, why: object) -> NoReturn:
         raise OfficeFileError(f"line {self.source.key(self.line, key)}: {key}: {why}")
 
 
@@ -184,7 +191,7 @@ def _office(raw: dict[str, Any], source: _Source, index: int) -> OfficeEntry:
     for part in _parts(raw, source, line, "service", {"code", "prefix", "name", "floor_s", "daily_limit"}):
         code = part.text("code", pattern=CODE)
         floor = part.whole("floor_s", 20)
-        prefix = part.text("prefix", code[:4], re.compile(r"^[A-Z0-9]{0,3}[A-Z]$"))
+        prefix = part.text("prefix", code[:4], PREFIX)
         assert floor is not None
         office.services.append(ServiceEntry(code, prefix, part.text("name"), floor, part.whole("daily_limit", None, 1)))
     for part in _parts(raw, source, line, "counter", {"code", "name", "services"}):
@@ -192,11 +199,11 @@ def _office(raw: dict[str, Any], source: _Source, index: int) -> OfficeEntry:
             CounterEntry(
                 part.text("code", pattern=CODE),
                 part.text("name"),
-                dict(_delay(part, text, office) for text in part.texts("services")),
+                _delays(part, office),
             )
         )
     for part in _parts(raw, source, line, "priority", {"code", "name", "head_start_min"}):
-        code = part.text("code", pattern=re.compile(r"^[a-z0-9_-]{1,32}$"))
+        code = part.text("code", pattern=PRIORITY_CODE)
         head_start = part.whole("head_start_min", 0)
         assert head_start is not None
         office.priorities.append(PriorityEntry(code, part.text("name"), head_start))
@@ -214,6 +221,16 @@ def _parts(raw: dict[str, Any], source: _Source, line: int, kind: str, allowed: 
             raise OfficeFileError(f"line {at}: {kind} {part.get('code')!r} stands in this office twice")
         seen.add(part.get("code"))
         yield _Table(part, source, at)
+
+
+def _delays(part: _Table, office: OfficeEntry) -> dict[str, int]:
+    delays: dict[str, int] = {}
+    for text in part.texts("services"):
+        code, minutes = _delay(part, text, office)
+        if code in delays:
+            part.refuse("services", f"service {code!r} stands here twice")
+        delays[code] = minutes
+    return delays
 
 
 def _delay(part: _Table, text: str, office: OfficeEntry) -> tuple[str, int]:

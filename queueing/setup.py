@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from queueing.actions import begin
+from queueing.actions import begin, turn_day
 from queueing.events import SettingsChanged
 from queueing.history import record
 from queueing.models import Counter, CounterService, CounterState, PriorityClass, Service
@@ -41,6 +41,7 @@ def _load_office(session: Session, entry: OfficeEntry, now: datetime) -> str:
     if differences:
         session.flush()
         record(session, office, SettingsChanged(details={"changed": differences}), now)
+        turn_day(session, office, now)  # new hours may open or close the office this very minute
         outcome = "created" if outcome == "created" else "changed"
     return outcome
 
