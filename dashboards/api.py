@@ -17,6 +17,7 @@ api = Blueprint("dashboards_api", __name__)
 @api.get("/api/v1/units/<unit>/children")
 @allowed(Role.READER, Role.OFFICE)
 def children(unit: str) -> Response:
+    """The units below a unit with what went into them, for its readers."""
     with reader() as session:
         found = queries.current_unit(session, unit)
         principal = current_principal()

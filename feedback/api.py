@@ -21,6 +21,7 @@ api = Blueprint("feedback_api", __name__, url_prefix="/api/v1")
 @api.get("/units/<unit>/index")
 @allowed(Role.READER, Role.OFFICE)
 def index(unit: str) -> Response:
+    """The satisfaction index of a unit in a period, for its readers and those above."""
     method = request.args.get("method", DEFAULT_METHOD)
     as_of = request.args.get("as", "now")
     if method not in METHODS or as_of not in ("then", "now"):
@@ -40,4 +41,5 @@ def index(unit: str) -> Response:
 @api.get("/openapi.json")
 @public
 def openapi() -> Response:
+    """The description of the whole API, for anyone who writes a program against it."""
     return as_json(document())

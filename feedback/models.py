@@ -27,6 +27,8 @@ class Kind(StrEnum):
 
 
 class RightState(StrEnum):
+    """What has become of a right to rate."""
+
     OPEN = "open"
     DRAFT = "draft"
     SPENT = "spent"

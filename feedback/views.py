@@ -1,5 +1,6 @@
 """The visit link: before the service the place in the queue, afterwards the rating. GET never changes anything."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
@@ -8,12 +9,11 @@ from flask import Blueprint, Response, current_app, g, make_response, redirect, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from accounts.models import TOKEN_ROLES
 from accounts.principal import current_principal
 from core import clock
 from core.db import reader, transaction
 from core.errors import BadInput, Forbidden, Unknown
-from core.i18n import LOCAL, chosen_language, lazy
+from core.i18n import LANGUAGES, LOCAL, chosen_language, lazy
 from core.ratelimit import network_prefix, spend
 from core.web import public
 from feedback import actions, queries
@@ -48,11 +48,9 @@ def visit(token: str) -> Response:
         return unknown()
     with reader() as session:
         shown = _visit(session, link, clock.now())
-    if shown["state"] == "thanks" and "change" not in request.args:
-        return make_response(_thanks_page(token, shown))
-    if shown["state"] == "thanks":
-        shown["state"] = "rate"
-    return make_response(render_template("feedback/visit.html", token=token, **shown))
+    if shown is None:
+        return unknown()
+    return make_response(_page(token, shown, change="change" in request.args))
 
 
 @pages.get("/v/<token>/state")
@@ -64,6 +62,8 @@ def visit_state(token: str) -> Response:
         return unknown()
     with reader() as session:
         shown = _visit(session, link, clock.now())
+    if shown is None:
+        return unknown()
     unchanged = shown["etag"] in request.headers.get("If-None-Match", "")
     response = Response(status=304 if unchanged else 200)
     response.headers["ETag"] = shown["etag"]
@@ -81,9 +81,8 @@ def rate(token: str) -> Response | BaseResponse:
     overall = request.form.get("overall", "")
     if overall not in ("1", "2", "3", "4", "5"):
         raise BadInput(lazy("Xin chọn một trong năm mức trên trang."))
-    with transaction(by="citizen") as session:
-        refusal = _try(actions.rate, session, link.nullifier, int(overall))
-    return refusal or redirect(url_for("feedback.thanks", token=token, **_language()), 303)
+    refusal = _try(token, link, lambda session, now: actions.rate(session, link.nullifier, int(overall), now))
+    return refusal or _go_to("feedback.thanks", token)
 
 
 @pages.get("/v/<token>/thanks")
@@ -95,8 +94,10 @@ def thanks(token: str) -> Response | BaseResponse:
         return unknown()
     with reader() as session:
         shown = _visit(session, link, clock.now())
+    if shown is None:
+        return unknown()
     if shown["state"] not in ("thanks", "spent"):
-        return redirect(url_for("feedback.visit", token=token, **_language()), 303)
+        return _go_to("feedback.visit", token)
     return make_response(_thanks_page(token, shown))
 
 
@@ -110,15 +111,18 @@ def details(token: str) -> Response | BaseResponse:
     if request.method == "POST":
         given = {question.code: request.form.get(question.code, "") for question in questionnaire().elements}
         levels = {code: int(level) for code, level in given.items() if level in ("1", "2", "3", "4", "5")}
-        with transaction(by="citizen") as session:
-            refusal = _try(actions.add_details, session, link.nullifier, levels)
-            if refusal is None:
-                actions.close_draft(session, link.nullifier, clock.now())
-        return refusal or redirect(url_for("feedback.thanks", token=token, **_language()), 303)
+
+        def finish(session: Session, now: datetime) -> None:
+            actions.add_details(session, link.nullifier, levels, now)
+            actions.close_draft(session, link.nullifier, now)
+
+        return _try(token, link, finish) or _go_to("feedback.thanks", token)
     with reader() as session:
         shown = _visit(session, link, clock.now())
+    if shown is None:
+        return unknown()
     if shown["state"] != "thanks":
-        return redirect(url_for("feedback.visit", token=token, **_language()), 303)
+        return _go_to("feedback.visit", token)
     questions = [{"code": item.code, "text": item.text} for item in questionnaire().elements]
     page = render_template(
         "feedback/details.html", token=token, questions=questions, levels=LEVELS, office=shown["office"]
@@ -141,9 +145,8 @@ def unknown() -> Response:
 
 
 def _link_for_rating(text: str) -> VisitToken | None:
-    """A link from which something is sent: not from a machine of the office, and 10 times a minute at most."""
-    principal = current_principal()
-    if principal is not None and principal.role in TOKEN_ROLES:
+    """A link from which something is sent: not from a paired machine or a log-in, and 10 times a minute at most."""
+    if current_principal() is not None:
         raise Forbidden(lazy("Máy của cơ quan không dùng để đánh giá."))
     link = read_link(text)
     if link is not None:
@@ -151,20 +154,26 @@ def _link_for_rating(text: str) -> VisitToken | None:
     return link
 
 
-def _try(step: Any, session: Session, nullifier: bytes, value: Any) -> Response | None:
-    """Do the step; what no longer can be rated is told with its own page and stores nothing."""
-    try:
-        step(session, nullifier, value, clock.now())
-    except actions.AlreadyRated:
-        return make_response(_page_in_state("spent"), 409)
-    except Unknown:
-        return make_response(_page_in_state("expired"), 409)
-    return None
+def _try(token: str, link: VisitToken, step: Callable[[Session, datetime], None]) -> Response | None:
+    """Do the step in one transaction; where nothing can be rated (yet, any more) the visit's own page says so."""
+    now = clock.now()
+    with transaction(by="citizen") as session:
+        try:
+            step(session, now)
+        except (actions.AlreadyRated, Unknown):
+            # Committed all the same: a draft whose time was over has just been closed.
+            shown = _visit(session, link, now)
+        else:
+            return None
+    return make_response(_page(token, shown), 409) if shown else unknown()
 
 
-def _page_in_state(state: str) -> str:
-    ticket = {"number": ""}
-    return render_template("feedback/visit.html", token="", state=state, ticket=ticket, office=None, at=clock.now())
+def _page(token: str, shown: dict[str, Any], change: bool = False) -> str:
+    if shown["state"] != "thanks":
+        return render_template("feedback/visit.html", token=token, **shown)
+    if change:
+        return render_template("feedback/visit.html", token=token, **{**shown, "state": "rate"})
+    return _thanks_page(token, shown)
 
 
 def _thanks_page(token: str, shown: dict[str, Any]) -> str:
@@ -173,16 +182,21 @@ def _thanks_page(token: str, shown: dict[str, Any]) -> str:
     )
 
 
-def _language() -> dict[str, str]:
-    return {"lang": request.args["lang"]} if "lang" in request.args else {}
+def _go_to(endpoint: str, token: str) -> BaseResponse:
+    """On to another page of the same visit; a chosen language travels along in the address."""
+    language = request.args.get("lang")
+    return redirect(url_for(endpoint, token=token, lang=language if language in LANGUAGES else None), 303)
 
 
-def _visit(session: Session, link: VisitToken, now: datetime) -> dict[str, Any]:
-    """Everything the visit page shows; `state` is one of waiting called serving rate thanks spent expired …"""
+def _visit(session: Session, link: VisitToken, now: datetime) -> dict[str, Any] | None:
+    """Everything the visit page shows, or None for a link that no ticket has (any more).
+
+    `state` is one of waiting, called, serving, rate, thanks, spent, expired, no_show, turned_away, cancelled.
+    """
     ticket = queries.ticket_by_view(session, link.view_id)
-    office = session.get(Office, link.office)
-    if ticket is None or office is None:
-        return {"state": "expired", "ticket": {"number": ""}, "office": None, "at": now, "etag": '"expired"'}
+    if ticket is None:
+        return None
+    office = session.get_one(Office, ticket.office_id)
     state = _state(session, ticket, link, now)
     ahead = desk.ahead_of(session, ticket) if ticket.state == State.WAITING else 0
     wait = desk.wait_of(session, ticket, ahead) if ticket.state == State.WAITING else None
