@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 from flask import Flask, current_app
+from sqlalchemy.exc import DBAPIError
 
 import accounts.commands
 import accounts.views
@@ -121,6 +122,11 @@ class OneLine(click.Group):
             return super().invoke(ctx)
         except CannotStart as failure:
             message = str(failure)
+        except UnicodeDecodeError:
+            message = "the file cannot be read: save it as UTF-8"
+        except (OSError, DBAPIError) as failure:
+            # A full disk, a file without rights, a database that went away; bugs keep their traceback.
+            message = str(getattr(failure, "orig", None) or failure).strip().splitlines()[0]
         except Refused as refusal:
             with ctx.obj.app_context():
                 message = str(refusal.sentence)
