@@ -156,8 +156,9 @@ def lock_row(session: Session, table: type[Row], key: int) -> Row:
 
 def write_now(session: Session, row: Base, **values: Any) -> None:
     """Write some columns of a stored row at once: a tenth of the cost of a flush, for what changes at every press."""
-    table = type(row)
-    session.execute(_update_of(table, tuple(values)), {**values, "row_id": inspect(row).identity[0]})
+    state = inspect(row)
+    assert state.identity is not None, "the row is stored"
+    session.execute(_update_of(type(row), tuple(values)), {**values, "row_id": state.identity[0]})
     for name, value in values.items():
         set_committed_value(row, name, value)
 
@@ -165,7 +166,8 @@ def write_now(session: Session, row: Base, **values: Any) -> None:
 @lru_cache(maxsize=64)
 def _update_of(table: type[Base], columns: tuple[str, ...]) -> Update:
     key = inspect(table).primary_key[0]
-    return update(table.__table__).where(key == bindparam("row_id")).values({name: bindparam(name) for name in columns})
+    stored: Any = table.__table__
+    return update(stored).where(key == bindparam("row_id")).values({name: bindparam(name) for name in columns})
 
 
 def add_up(session: Session, table: type[Base], key: dict[str, Any], counts: dict[str, int], **values: Any) -> None:

@@ -24,6 +24,7 @@ def today(session: Session, offices: Sequence[Office], now: datetime) -> dict[st
                 Ticket.office_id.in_(ids), Ticket.business_date == Office.business_date, Ticket.called_at.is_not(None)
             )
         )
+        if called
     )
     states = dict(
         session.execute(
@@ -58,7 +59,9 @@ def waiting_by_unit(session: Session, unit_codes: Sequence[str], now: datetime) 
     offices = session.execute(
         select(Office.unit_code, func.count()).where(Office.unit_code.in_(unit_codes)).group_by(Office.unit_code)
     )
-    found = {code: {"offices": count, "waiting": 0, "longest_s": None} for code, count in offices}
+    found: dict[str, dict[str, Any]] = {
+        code: {"offices": count, "waiting": 0, "longest_s": None} for code, count in offices
+    }
     waiting = session.execute(
         select(Office.unit_code, func.count(), func.min(Ticket.issued_at))
         .join(Ticket, Ticket.office_id == Office.id)

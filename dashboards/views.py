@@ -13,14 +13,14 @@ from accounts.models import Role
 from accounts.principal import Principal, allowed, current_principal
 from core import clock
 from core.db import reader
-from core.i18n import LOCAL, lazy, percent
+from core.i18n import LOCAL, chosen_language, lazy, number, percent
 from core.i18n import clock as clock_text
 from core.i18n import day as day_text
 from core.offloop import off_loop
 from core.web import public
 from dashboards import charts, queries
 from feedback import queries as figures
-from feedback.figures import pooled_units
+from feedback.figures import HIDDEN, pooled_units
 from feedback.periods import Period
 from feedback.publication import hidden_children
 from feedback.queries import Figure
@@ -32,7 +32,7 @@ from units.queries import children, current_unit, find, offices_in, predecessors
 
 pages = Blueprint("dashboards", __name__)
 
-TREND_POINTS = 26
+TREND_WEEKS = 26
 METHOD_NAMES = {
     "top-two": lazy("tỷ lệ hài lòng và rất hài lòng"),
     "mean5": lazy("điểm trung bình chia 5"),
@@ -242,62 +242,56 @@ def _updated_text(session: Session, codes: Sequence[str], weeks: Sequence[str]) 
 
 
 def _trend(session: Session, codes: Sequence[str], day: date, method: str) -> dict[str, Any] | None:
-    """The last weeks, each with its interval; weeks with too few answers are gaps."""
-    week = Period.holding("week", day)
-    weeks = [week]
-    while len(weeks) < TREND_POINTS:
-        weeks.append(weeks[-1].previous())
-    weeks.reverse()
-    names = [str(one) for one in weeks]
+    """The last weeks, each with its interval, from the first with a visit; weeks with too few answers are gaps."""
+    weeks = [Period.holding("week", day)]
+    while len(weeks) < TREND_WEEKS:
+        weeks.insert(0, weeks[0].previous())
+    names = [str(week) for week in weeks]
     answers = figures.overall_by(session, "week", codes, names)
     served = figures.served_by(session, "week", codes, names)
-    rows = []
-    for one in weeks:
-        figure = figures.figure(answers.get(str(one), Tally()), served.get(str(one), 0), method)
-        shown = figure.display in ("little", "full")
-        low, high = figure.interval or (None, None)
-        rows.append(
-            {
-                "label": f"{one.starts_on:%d/%m}",
-                "n": figure.tally.n if figure.display != "hidden" else None,
-                "percent": rounded(figure.percent) if shown else None,
-                "low": rounded(low) if shown else None,
-                "high": rounded(high) if shown else None,
-            }
-        )
-    present = [row for row in rows if row["percent"] is not None]
-    if not present:
+    rows = [
+        _trend_row(f"{week.starts_on:%d/%m}", figures.figure(answers.get(name, Tally()), served[name], method))
+        for week, name in zip(weeks, names, strict=True)
+        if name in served
+    ]
+    values = [row.percent for row in rows if row.percent is not None]
+    if not values:
         return None
-    low, high = min(row["percent"] for row in present), max(row["percent"] for row in present)
     sentence = gettext(
         "%(count)s tuần gần đây có đủ số liệu: từ %(low)s đến %(high)s.",
-        count=len(present),
-        low=percent(low),
-        high=percent(high),
+        count=len(values),
+        low=percent(min(values)),
+        high=percent(max(values)),
     )
-    values = [row["percent"] for row in present]
     limits = charts.xmr(values)
+    if limits and limits.signals:
+        sentence += " " + gettext("Có tuần khác thường, nên tìm nguyên nhân.")
+    elif limits:
+        sentence += " " + gettext("Dao động bình thường.")
     words = charts.TrendWords(
         percent=gettext("Mức độ hài lòng"),
-        interval=gettext("Khoảng tin cậy 95 %%"),
+        interval=gettext("Khoảng tin cậy 95 %"),
         answers=gettext("Số đánh giá"),
-        centre=gettext("Trung bình %(value)s", value=percent(round(limits.centre, 1))) if limits else "",
+        centre=gettext("Trung bình %(value)s", value=percent(rounded(limits.centre, 1))) if limits else "",
         limits=gettext("Giới hạn dao động thường") if limits else "",
         signal=gettext("Khác thường") if limits else "",
     )
-    if limits:
-        said = (
-            gettext("Có tuần khác thường, nên tìm nguyên nhân.") if limits.signals else gettext("Dao động bình thường.")
-        )
-        sentence = f"{sentence} {said}"
-    points = tuple(charts.TrendPoint(**{**row, "n": number(row["n"])}) for row in rows)
-    title = gettext("Mức độ hài lòng theo tuần")
-    return {"svg": off_loop(charts.trend, points, title, sentence, words), "sentence": sentence, "rows": rows}
+    svg = off_loop(charts.trend, tuple(rows), gettext("Mức độ hài lòng theo tuần"), sentence, words)
+    return {"svg": svg, "sentence": sentence, "rows": [row._asdict() for row in rows]}
+
+
+def _trend_row(label: str, figure: Figure) -> charts.TrendPoint:
+    """One week of the trend, with what may be shown of it."""
+    n = number(figure.tally.n) if figure.display != "hidden" else "–"
+    if figure.display in HIDDEN:
+        return charts.TrendPoint(label, n, None, None, None)
+    low, high = figure.interval or (None, None)
+    return charts.TrendPoint(label, n, rounded(figure.percent), rounded(low), rounded(high))
 
 
 def _distribution(tally: Tally) -> Markup:
-    names = tuple(str(words) for _, words in reversed(LEVELS))
+    very_bad, bad, middling, good, very_good = (str(words) for _, words in reversed(LEVELS))
+    names = (very_bad, bad, middling, good, very_good)
     mark = "," if chosen_language() == "vi" else "."
-    title = gettext("Số câu trả lời theo từng mức")
-    drawn: Markup = off_loop(charts.distribution, tally.counts, names, title, mark)
+    drawn: Markup = off_loop(charts.distribution, tally.counts, names, gettext("Số câu trả lời theo từng mức"), mark)
     return drawn

@@ -185,7 +185,7 @@ def expire_rights(session: Session, today: date) -> int:
         unit_code = session.get_one(Office, office_id).unit_code
         cell = {"office_id": office_id, "service_id": service_id, "kind": kind, "week": week}
         add_up(session, RightsTally, {"unit_code": unit_code, **cell}, {"opened": 0, "rated": 0, "expired": count})
-    return session.execute(delete(RatingRight).where(*past)).rowcount
+    return len(session.scalars(delete(RatingRight).where(*past).returning(RatingRight.kind)).all())
 
 
 def _reduce(session: Session, office_id: int, service_id: int, kind: str, week: str) -> None:

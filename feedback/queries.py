@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from feedback import intervals, publication
@@ -61,30 +62,26 @@ def figure(tally: Tally, served: int, method: str = DEFAULT_METHOD) -> Figure:
 
 def tallies(session: Session, unit_codes: Sequence[str], weeks: Sequence[str]) -> dict[str, Tally]:
     """Released answers of served visits by question, pooled over units and weeks."""
-    rows = session.execute(
-        select(AnswerTally.question, *(func.sum(column) for column in LEVEL_COLUMNS))
-        .where(
-            AnswerTally.unit_code.in_(unit_codes),
-            AnswerTally.week.in_(weeks),
-            AnswerTally.kind == Kind.SERVED,
-            AnswerTally.questionnaire == DEFAULT,
-        )
-        .group_by(AnswerTally.question)
-    )
-    return {question: Tally((int(a), int(b), int(c), int(d), int(e))) for question, a, b, c, d, e in rows}
+    return _summed(session, AnswerTally.question, unit_codes, weeks)
 
 
 def overall_by(session: Session, column: str, unit_codes: Sequence[str], weeks: Sequence[str]) -> dict[str, Tally]:
     """Overall answers of served visits by `unit_code` or `week`."""
-    by = getattr(AnswerTally, column)
-    rows = session.execute(
-        select(by, *(func.sum(count) for count in LEVEL_COLUMNS))
+    return _summed(session, getattr(AnswerTally, column), unit_codes, weeks, AnswerTally.question == OVERALL)
+
+
+def _summed(
+    session: Session, by: Any, unit_codes: Sequence[str], weeks: Sequence[str], *only: ColumnElement[bool]
+) -> dict[str, Tally]:
+    sums: list[Any] = [func.sum(column) for column in LEVEL_COLUMNS]
+    rows: Any = session.execute(
+        select(by, *sums)
         .where(
             AnswerTally.unit_code.in_(unit_codes),
             AnswerTally.week.in_(weeks),
             AnswerTally.kind == Kind.SERVED,
             AnswerTally.questionnaire == DEFAULT,
-            AnswerTally.question == OVERALL,
+            *only,
         )
         .group_by(by)
     )

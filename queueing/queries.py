@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, bindparam, func, literal, literal_column, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
@@ -44,7 +45,7 @@ SERVICE_BY_CODE = select(Service).where(
 )
 
 
-def _waiting_heads() -> Select[tuple[str, datetime, int, int, str | None]]:
+def _waiting_heads() -> Select[Any]:
     lanes = union_all(select(literal(False).label("priority")), select(literal(True))).subquery("lanes")
     first = aliased(Ticket)
     head = (
@@ -130,8 +131,8 @@ def waiting_heads(session: Session, counter_id: int) -> list[Head]:
     """The first waiting ticket of every service of the counter, with and without priority: one index seek each."""
     rows = session.execute(WAITING_HEADS, {"counter_id": counter_id})
     return [
-        Head(id, arrival, revision, timedelta(minutes=delay), priority)
-        for id, arrival, revision, delay, priority in rows
+        Head(ticket_id, arrival, revision, timedelta(minutes=delay), priority)
+        for ticket_id, arrival, revision, delay, priority in rows
     ]
 
 

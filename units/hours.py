@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LINE = re.compile(r"^(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d)$")
@@ -42,7 +43,7 @@ class Hours:
                 raise ValueError(f"hours {line!r}: the end must come after the beginning")
             spans += [Span(weekday, opens, closes) for weekday in range(first, last + 1)]
         spans.sort(key=lambda span: (span.weekday, span.opens))
-        for one, other in zip(spans, spans[1:], strict=False):
+        for one, other in pairwise(spans):
             if one.weekday == other.weekday and other.opens < one.closes:
                 raise ValueError(f"hours of {DAYS[one.weekday]} overlap at {other.opens:%H:%M}")
         return cls(tuple(spans))
