@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Select, bindparam, func, literal, literal_column, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
@@ -45,7 +44,7 @@ SERVICE_BY_CODE = select(Service).where(
 )
 
 
-def _waiting_heads() -> Select[Any]:
+def _waiting_heads() -> Select[str, datetime, int, int, str]:
     lanes = union_all(select(literal(False).label("priority")), select(literal(True))).subquery("lanes")
     first = aliased(Ticket)
     head = (
