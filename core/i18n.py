@@ -40,6 +40,14 @@ class Catalogue(Domain):
         locale = get_locale()
         return self._ready.get(locale.language if locale else "vi", self._ready["vi"])
 
+    def gettext(self, string: str, **variables: Any) -> str:
+        """The text in the reader's language. As in templates it is always a format string: "%%" is one %."""
+        return str(self.get_translations().ugettext(string)) % variables
+
+    def ngettext(self, singular: str, plural: str, num: int, **variables: Any) -> str:
+        """The form of the text that fits `num`."""
+        return str(self.get_translations().ungettext(singular, plural, num)) % {"num": num, **variables}
+
 
 def install(app: Flask) -> None:
     """Languages and the filters that write times and numbers the way people here read them."""

@@ -214,12 +214,11 @@ def figure_view(figure: Figure, method: str) -> dict[str, Any]:
 
 def period_label(period: Period) -> str:
     """A period in words."""
-    day = gettext
     return {
-        "week": day("Tuần %(n)s năm %(year)s", n=period.number, year=period.year),
-        "month": day("Tháng %(n)s năm %(year)s", n=period.number, year=period.year),
-        "quarter": day("Quý %(n)s năm %(year)s", n=period.number, year=period.year),
-        "year": day("Năm %(year)s", year=period.year),
+        "week": gettext("Tuần %(n)s năm %(year)s", n=period.number, year=period.year),
+        "month": gettext("Tháng %(n)s năm %(year)s", n=period.number, year=period.year),
+        "quarter": gettext("Quý %(n)s năm %(year)s", n=period.number, year=period.year),
+        "year": gettext("Năm %(year)s", year=period.year),
     }[period.kind]
 
 
@@ -270,7 +269,7 @@ def _trend(session: Session, codes: Sequence[str], day: date, method: str) -> di
         sentence += " " + gettext("Dao động bình thường.")
     words = charts.TrendWords(
         percent=gettext("Mức độ hài lòng"),
-        interval=gettext("Khoảng tin cậy 95 %"),
+        interval=gettext("Khoảng tin cậy 95 %%"),
         answers=gettext("Số đánh giá"),
         centre=gettext("Trung bình %(value)s", value=percent(rounded(limits.centre, 1))) if limits else "",
         limits=gettext("Giới hạn dao động thường") if limits else "",

@@ -365,7 +365,8 @@ def _desk(session: Session, office: Office, code: str) -> dict[str, Any]:
             "code": counter.code,
             "name": counter.name,
             "state": counter.state,
-            "pause_reason": counter.pause_reason,
+            # One of ours is translated; a program may have given any words.
+            "pause_reason": gettext(reason) if (reason := counter.pause_reason) in PAUSE_REASONS else reason,
         },
         "current": ticket and _current(ticket),
         "waiting": rows,
