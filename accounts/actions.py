@@ -65,7 +65,7 @@ def log_in(session: Session, username: str, matches: bool, now: datetime) -> str
         raise WrongLogin(lazy("Tên đăng nhập hoặc mật khẩu chưa đúng."))
     staff.failures = 0
     secret = secrets.token_urlsafe(32)
-    session.add(StaffSession(secret_hash=hashed(secret), staff=staff, opened_at=now, seen_at=now))
+    session.add(StaffSession(secret_hash=hashed(secret), staff=staff, opened_at=now))
     return secret
 
 

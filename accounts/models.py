@@ -65,7 +65,6 @@ class StaffSession(Base):
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     staff: Mapped[Staff] = relationship(lazy="joined", innerjoin=True)
 
 

@@ -283,7 +283,6 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("staff_id", sa.Integer(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name="fk_staff_sessions_staff_id_staff"),
         sa.PrimaryKeyConstraint("secret_hash", name="pk_staff_sessions"),
     )
@@ -350,16 +349,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-
     op.drop_table("tickets")
-
     op.drop_table("staff_sessions")
     op.drop_table("counter_services")
     op.drop_table("staff")
     op.drop_table("services")
     op.drop_table("series")
     op.drop_table("rights_tallies")
-
     op.drop_table("rating_rights")
     op.drop_table("rating_inbox")
     op.drop_table("priority_classes")
@@ -368,15 +364,10 @@ def downgrade() -> None:
     op.drop_table("api_tokens")
     op.drop_table("answers")
     op.drop_table("answer_tallies")
-
     op.drop_table("units")
-
     op.drop_table("unit_successions")
     op.drop_table("setup_codes")
-
     op.drop_table("rating_drafts")
-
     op.drop_table("offices")
-
     op.drop_table("kept_replies")
     op.drop_table("installation")
