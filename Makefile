@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 WORKERS := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test long check format lock upgrade outdated clean
+.PHONY: help run test long check format lock upgrade outdated translations clean
 .DELETE_ON_ERROR:
 
 help:  ## say what can be made
@@ -39,6 +39,9 @@ upgrade: .venv/test.stamp  ## write both locks with the newest versions
 
 outdated: .venv/test.stamp  ## list the packages that have a newer release
 	$(BIN)/python -m pip list --outdated
+
+translations: .venv/test.stamp  ## add new texts to the English catalogue, and drop those that are gone
+	@$(BIN)/python -m tests.tools.translations
 
 clean:  ## remove the virtual environment and every cache
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
