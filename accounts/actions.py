@@ -56,7 +56,7 @@ def must_wait_s(staff: Staff | None, now: datetime) -> float:
 
 def log_in(session: Session, username: str, matches: bool, now: datetime) -> str:
     """Open a session for a checked password and return its secret; raises WrongLogin or TooMany."""
-    staff = session.scalar(select(Staff).where(Staff.username == username).with_for_update())
+    staff = session.scalar(select(Staff).where(Staff.username == username).with_for_update(of=Staff))
     if (wait := must_wait_s(staff, now)) > 0:
         raise TooMany(
             lazy("Sai mật khẩu nhiều lần. Xin thử lại sau %(n)s giây.", n=int(wait) + 1), retry_after_s=int(wait) + 1
@@ -71,7 +71,7 @@ def log_in(session: Session, username: str, matches: bool, now: datetime) -> str
 
 def note_failure(session: Session, username: str, now: datetime) -> None:
     """Count a failed try, so that the next ones take longer."""
-    staff = session.scalar(select(Staff).where(Staff.username == username).with_for_update())
+    staff = session.scalar(select(Staff).where(Staff.username == username).with_for_update(of=Staff))
     if staff is not None:
         staff.failures += 1
         staff.last_failure_at = now
