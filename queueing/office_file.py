@@ -73,7 +73,10 @@ def read_offices(text: str) -> list[OfficeEntry]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise OfficeFileError(str(error)) from None
+        reason, _, place = str(error).rpartition(" (at ")
+        line = re.search(r"line (\d+)", place)
+        number = line[1] if line else len(text.splitlines()) or 1
+        raise OfficeFileError(f"line {number}: {reason}") from None
     source = _Source(text)
     _only(document, {"office"}, source, 1)
     offices = [_office(raw, source, index) for index, raw in enumerate(_tables(document, "office", source, 1))]
