@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
-from core.db import lock_row
+from core.db import add_up, insert_now, lock_row
 from core.errors import Refused, Unknown
 from core.i18n import lazy
 from queueing import dispatch, queries
@@ -47,6 +48,11 @@ from queueing.visit_token import KeyRing, VisitToken
 from queueing.visit_token import issue as issue_token
 from units.models import Office
 
+LAST_NUMBER = select(Series.last_number).where(
+    Series.office_id == bindparam("office_id"),
+    Series.business_date == bindparam("business_date"),
+    Series.prefix == bindparam("prefix"),
+)
 ISSUED_TODAY = select(func.count()).where(
     Ticket.service_id == bindparam("service_id"), Ticket.business_date == bindparam("day")
 )
@@ -155,21 +161,17 @@ def issue(
         issued = session.scalar(ISSUED_TODAY, {"service_id": service.id, "day": office.business_date})
         if issued is not None and issued >= service.daily_limit:
             raise DayFull(lazy("Hôm nay đã hết số cho nhóm việc này. Xin gặp cán bộ hướng dẫn."), reason="full")
-    series = session.get(Series, (office.id, office.business_date, service.prefix))
-    if series is None:
-        series = Series(office_id=office.id, business_date=office.business_date, prefix=service.prefix, last_number=0)
-        session.add(series)
-    series.last_number += 1
+    ordinal = _next_ordinal(session, office, service.prefix)
     token = issue_token(ring, office.id, office.business_date)
     ticket = Ticket(
         id=secrets.token_hex(10),
         office_id=office.id,
-        service=service,
-        priority=priority,
-        counter=None,
+        service_id=service.id,
+        priority_id=priority.id if priority else None,
+        counter_id=None,
         business_date=office.business_date,
         prefix=service.prefix,
-        ordinal=series.last_number,
+        ordinal=ordinal,
         state=State.WAITING,
         channel=channel,
         has_priority=priority is not None,
@@ -180,14 +182,17 @@ def issue(
         view_id=token.view_id,
         nullifier=token.nullifier,
     )
-    session.add(ticket)
+    insert_now(session, ticket)
+    set_committed_value(ticket, "service", service)
+    set_committed_value(ticket, "priority", priority)
+    set_committed_value(ticket, "counter", None)
     details = {"priority": priority.code, "declared": True} if priority else None
     record(session, office, TicketIssued(ticket=ticket, details=details), now)
     return ticket, token
 
 
 def call_next(
-    session: Session, counter_id: int, now: datetime, holding: str | None | Unchecked = UNCHECKED
+    session: Session, counter_id: int, now: datetime, holding: str | Unchecked | None = UNCHECKED
 ) -> Ticket | None:
     """Call whoever is next for this counter, or return None when nobody waits for it.
 
@@ -302,6 +307,13 @@ def _ticket_here(session: Session, office: Office, ticket_id: str) -> Ticket:
     if ticket is None or ticket.office_id != office.id:
         raise Unknown(lazy("Không có phiếu này."))
     return ticket
+
+
+def _next_ordinal(session: Session, office: Office, prefix: str) -> int:
+    """The next number of the office's series today: counted in one place, so without a gap."""
+    series = {"office_id": office.id, "business_date": office.business_date, "prefix": prefix}
+    add_up(session, Series, series, {"last_number": 1})
+    return session.execute(LAST_NUMBER, series).scalar_one()
 
 
 def _priority_of(session: Session, office_id: int, code: str | None) -> PriorityClass | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, inspect, select
 from sqlalchemy.orm import Session
 
 from core import events
@@ -24,8 +24,10 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
 
     The caller holds the office's lock (actions.begin) and has already changed ticket and counter.
     """
-    session.flush()
     ticket, counter, revision = change.ticket, change.counter, office.revision + 1
+    if ticket is not None and inspect(ticket).modified:
+        write_now(session, ticket, **ticket.progress())
+    session.flush()
     body = {
         "office": office.code,
         "revision": revision,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm.attributes import set_committed_value
 
 from core.db import Base, UtcDateTime
 from core.errors import Refused
@@ -28,6 +29,7 @@ class State(StrEnum):
 
 AT_COUNTER = (State.CALLED, State.SERVING)
 OPEN_STATES = (State.WAITING, State.CALLED, State.SERVING, State.PARKED)
+PROGRESS = ("state", "counter_id", "called_at", "started_at", "finished_at", "calls", "reason")
 
 
 class CounterState(StrEnum):
@@ -197,8 +199,8 @@ class Ticket(Base):
         """The number goes up on the screen."""
         self._must_be(State.WAITING)
         self.state = State.CALLED
-        self.counter = counter
         self.counter_id = counter.id
+        set_committed_value(self, "counter", counter)
         self.called_at = now
         self.calls = 1
         self.reason = reason
@@ -238,6 +240,10 @@ class Ticket(Base):
     def service_time(self) -> timedelta | None:
         """How long the visit took at the counter; None before its end."""
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+
+    def progress(self) -> dict[str, Any]:
+        """The columns that move while a visit goes on."""
+        return {name: getattr(self, name) for name in PROGRESS}
 
     def _end(self, state: State, now: datetime) -> None:
         self.state = state
