@@ -236,6 +236,7 @@ def document() -> Schema:
         paths[f"/tickets/{{ticket}}/{verb}"] = {
             "post": _command(f"{verb.capitalize()} a ticket", [TICKET_PATH], EMPTY_BODY, {200: TICKET})
         }
+    _name_and_link(paths)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Một Cửa", "version": "1", "description": "Counter queue and citizen satisfaction."},
@@ -244,6 +245,25 @@ def document() -> Schema:
         "paths": paths,
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
+
+
+def _name_and_link(paths: Schema) -> None:
+    """Give every operation its name, such as `post_tickets_finish`, and say what can be done with a ticket in hand."""
+    for path, methods in paths.items():
+        words = [word for word in path.split("/") if word and not word.startswith("{")]
+        for method, operation in methods.items():
+            operation["operationId"] = "_".join((method, *words)).replace("-", "_")
+    links = {
+        operation["operationId"]: {
+            "operationId": operation["operationId"],
+            "parameters": {"ticket": "$response.body#/id"},
+        }
+        for path, methods in paths.items()
+        if path.startswith("/tickets/{ticket}")
+        for operation in methods.values()
+    }
+    paths["/offices/{office}/tickets"]["post"]["responses"]["201"]["links"] = links
+    paths["/offices/{office}/counters/{counter}/call-next"]["post"]["responses"]["200"]["links"] = links
 
 
 def _read(summary: str, schema: Schema, parameters: list[Schema], extra: tuple[int, ...] = ()) -> Schema:
