@@ -1,5 +1,6 @@
 """The database's schema: brought up to date by `migrate`, checked before anything is served."""
 
+import logging
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from core.db import Database
 from core.errors import CannotStart
+
+# At INFO it says the same two lines at every command.
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 
 def migrate(database: Database) -> None:
