@@ -16,7 +16,11 @@ PURE_LIBRARIES = {"markupsafe", "matplotlib", "numpy"}
 NOT_PURE = {
     "accounts.command": "the transaction and the idempotency key round one command of a caller",
     "accounts.principal": "who is asking stands in the request",
+    "feedback.demo": "makes the demonstration's database",
+    "feedback.demo_history": "lives the past of the demonstration's offices, each in a process",
     "feedback.figures": "turns what queries count into what is published",
+    "feedback.simulation": "lives days of an office by the ordinary actions",
+    "feedback.simulation_commands": "two commands; demo needs no ready database",
     "queueing.history": "writes and reads an office's numbered history",
     "queueing.represent": "shows rows as JSON",
     "queueing.setup": "brings the offices of a file into the database",
