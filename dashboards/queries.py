@@ -26,16 +26,13 @@ def today(session: Session, offices: Sequence[Office], now: datetime) -> dict[st
         )
         if called
     )
-    states = dict(
-        session.execute(
-            select(Ticket.state, func.count())
-            .join(Office, Office.id == Ticket.office_id)
-            .where(Ticket.office_id.in_(ids), Ticket.business_date == Office.business_date)
-            .group_by(Ticket.state)
-        )
-        .tuples()
-        .all()
+    counts = session.execute(
+        select(Ticket.state, func.count())
+        .join(Office, Office.id == Ticket.office_id)
+        .where(Ticket.office_id.in_(ids), Ticket.business_date == Office.business_date)
+        .group_by(Ticket.state)
     )
+    states = dict(counts.all())
     is_open = func.sum(case((Counter.state == CounterState.OPEN, 1), else_=0))
     counters_open, counters_total = session.execute(
         select(is_open, func.count()).where(Counter.office_id.in_(ids), Counter.active)

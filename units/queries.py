@@ -56,7 +56,7 @@ def predecessors(session: Session, code: str) -> Sequence[tuple[Unit, date, bool
         .join(UnitSuccession, (UnitSuccession.old_code == Unit.code) & (UnitSuccession.effective == Unit.valid_to))
         .where(UnitSuccession.new_code == code)
     )
-    return sorted(rows.tuples(), key=lambda row: row[0].sort_key)
+    return sorted(((unit, day, main) for unit, day, main in rows), key=lambda row: row[0].sort_key)
 
 
 def offices_in(session: Session, unit_codes: Sequence[str]) -> Sequence[Office]:
