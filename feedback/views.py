@@ -158,13 +158,15 @@ def _try(token: str, link: VisitToken, step: Callable[[Session, datetime], None]
     """Do the step in one transaction; where nothing can be rated (yet, any more) the visit's own page says so."""
     now = clock.now()
     with transaction(by="citizen") as session:
-        try:
-            step(session, now)
-        except (actions.AlreadyRated, Unknown):
-            # Committed all the same: a draft whose time was over has just been closed.
-            shown = _visit(session, link, now)
-        else:
-            return None
+        shown = _visit(session, link, now)
+        if shown is not None and shown["state"] != "expired":
+            try:
+                step(session, now)
+            except (actions.AlreadyRated, Unknown):
+                # Committed all the same: a draft whose time was over has just been closed.
+                shown = _visit(session, link, now)
+            else:
+                return None
     return make_response(_page(token, shown), 409) if shown else unknown()
 
 
