@@ -222,7 +222,8 @@ def press(office: str, counter: str, verb: str) -> Response | BaseResponse:
     with reader() as session:
         found = _desk(session, _own_office(session, office), counter)
         message = (reply.body or {}).get("detail")
-        return make_response(render_template("queueing/counter.html", **{**found, "message": message}), reply.status)
+        # 200: the refusal is an answer to the clerk, not a fault of the page, and the browser logs anything else as one.
+        return make_response(render_template("queueing/counter.html", **{**found, "message": message}))
 
 
 def _press(session: Session, at: Counter, verb: str, now: datetime) -> None:

@@ -1,6 +1,6 @@
 // Keeps a page true while its office changes; the only script that knows sockets. A module, after the page's own.
 // Reads body data-office data-revision, [data-url] data-on data-every, [data-strip], [data-needs-live].
-// Tells the document motcua:change, snapshot, offline, online {silentFor}, and a fragment motcua:fragment.
+// Tells the document motcua:change, snapshot, pulse, offline, online {silentFor}, and a fragment motcua:fragment.
 
 const SILENCE = 4500; // 5 s are promised from the last pulse to the strip
 const TOO_LONG = 4000; // for one answer
@@ -73,6 +73,7 @@ function receive(frame) {
   const [name, data] = JSON.parse(json);
   if (data.office !== office) return;
   if (name === "change") apply(data);
+  if (name === "pulse") tell("pulse", data);
   if (name === "pulse" && !following) {
     if (data.revision === held) heardAt = clock();
     else follow(held); // higher: a change was missed; lower: the server was restored from a backup

@@ -32,14 +32,10 @@
     busy = false;
   });
 
-  // The answer to a press is this page again, or a plain word; either way the desk shows the truth and holds fresh keys.
+  // The answer to a press is this page again, with fresh keys. Another page (log-in, no right) shows itself best after a reload.
   async function redraw(reply) {
-    let fresh = new DOMParser().parseFromString(await reply.text(), 'text/html').querySelector('.desk');
-    if (!fresh) {
-      const again = await fetch(desk.dataset.url, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
-      if (!again.ok) throw new Error(again.status);
-      fresh = new DOMParser().parseFromString(await again.text(), 'text/html').body;
-    }
+    const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html').querySelector('.desk');
+    if (!fresh) return location.reload();
     desk.innerHTML = fresh.innerHTML;
     say.textContent = (desk.querySelector('.desk__now')?.textContent || '').replace(/\s+/g, ' ').trim();
   }

@@ -11,18 +11,36 @@
   let large = null;          // {number, until}: the call in the large place
   let drift = Date.parse(body.dataset.now) - Date.now();
 
+  // A change may be an old one that is told again after a lost connection: only pulse and snapshot say what time it is.
+  for (const kind of ['pulse', 'snapshot']) {
+    document.addEventListener(`motcua:${kind}`, ({ detail }) => { drift = Date.parse(detail.at) - Date.now(); });
+  }
+
   document.addEventListener('motcua:change', ({ detail }) => {
-    drift = Date.parse(detail.at) - Date.now();
     for (const [code, count] of Object.entries(detail.waiting || {})) {
       const cell = board.querySelector(`[data-waiting="${CSS.escape(code)}"]`);
       if (cell) cell.textContent = count;
     }
     if ((detail.kind === 'called' || detail.kind === 'recalled') && detail.ticket) {
-      add(detail.ticket.number, detail.ticket.counter || detail.counter?.code, detail.at);
-      queue.push(detail.ticket.number);
+      call(detail.ticket.number, detail.ticket.counter || detail.counter?.code, detail.at);
       arrange();
     }
   });
+
+  // Where no socket is possible, or after a long silence, there are no single changes: what is newer than our newest call is new.
+  document.addEventListener('motcua:snapshot', ({ detail }) => {
+    const newest = Math.max(0, ...[...board.querySelectorAll('.call')].map((row) => Date.parse(row.dataset.at)));
+    for (const { number, counter, called_at: at } of [...detail.calls].reverse()) {
+      if (Date.parse(at) > newest) call(number, counter, at);
+    }
+    arrange();
+  });
+
+  // What was called more than a minute ago is shown, but takes no turn in the large place.
+  function call(number, counter, at) {
+    add(number, counter, at);
+    if (Date.parse(at) > Date.now() + drift - 60000) queue.push(number);
+  }
 
   // The server's own drawing replaces ours; the call that is being held goes back to the large place.
   new MutationObserver((changes) => { if (changes.some((change) => change.target === board)) arrange(); }).observe(board, { childList: true });
