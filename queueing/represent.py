@@ -71,6 +71,7 @@ def ticket_json(session: Session, office: Office, ticket: Ticket) -> dict[str, A
 
 def snapshot(session: Session, office: Office, now: datetime) -> dict[str, Any]:
     """What hangs on the wall: numbers and counters, no person, no token, no clerk."""
+    counters = queries.counters(session, office.id)  # held, so that no ticket below asks for its counter again
     waiting = queries.waiting_now(session, office.id)
     at_counter = {ticket.counter_id: ticket for ticket in queries.tickets_at_counters(session, office.id)}
     services = []
@@ -99,7 +100,7 @@ def snapshot(session: Session, office: Office, now: datetime) -> dict[str, Any]:
                 "state": counter.state,
                 "number": at_counter[counter.id].number if counter.id in at_counter else None,
             }
-            for counter in queries.counters(session, office.id)
+            for counter in counters
         ],
         "services": services,
         "waiting": sum(count for count, _ in waiting.values()),
