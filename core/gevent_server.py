@@ -170,6 +170,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         gevent.spawn(self._let_go)
 
     def _let_go(self) -> None:
+        if getattr(self, "wsgi", None) is None:
+            return  # told to stop before the application was there: nobody is connected
         # Imported only now: with it come Flask and Engine.IO, which must not be there before the patch.
         from core.websockets import hang_up_all
 
