@@ -21,20 +21,27 @@ MAY_HOLD_A_SECRET = ("MOTCUA_DATABASE_URL", "MOTCUA_REDIS_URL", "MOTCUA_SECRET_K
 
 
 def _database_url(text: str) -> str:
-    url = make_url(text)
+    advice = "use a sqlite:/// or postgresql+psycopg:// address"
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(advice) from None
     if url.drivername not in ("sqlite", "postgresql", "postgresql+psycopg"):
-        raise ValueError("use a sqlite:/// or postgresql+psycopg:// address")
+        raise ValueError(advice)
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     return url.render_as_string(hide_password=False)
 
 
 def _redis_url(text: str) -> str:
-    if text:
+    advice = "use redis://host:port/0, or leave it empty"
+    try:
         parts = urlsplit(text)
-        if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
-            raise ValueError("use redis://host:port/0, or leave it empty")
         _ = parts.port  # raises ValueError for one that is no number
+    except ValueError:
+        raise ValueError(advice) from None
+    if text and (parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path)):
+        raise ValueError(advice)
     return text
 
 
@@ -124,7 +131,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         text = given.get(setting.name, setting.default)
         try:
             values[setting.name.removeprefix("MOTCUA_").lower()] = setting.read(text)
-        except (ValueError, ArgumentError) as error:
+        except ValueError as error:
             shown = setting.name if setting.name in MAY_HOLD_A_SECRET else f"{setting.name}={text!r}"
             raise CannotStart(f"{shown} is not valid: {error}") from None
     values["instance"] = values["instance"].absolute()
