@@ -15,10 +15,12 @@ from sqlalchemy.exc import DBAPIError
 import accounts.commands
 import accounts.views
 import dashboards.api
+import dashboards.charts
 import dashboards.views
 import feedback.actions
 import feedback.api
 import feedback.commands
+import feedback.simulation_commands
 import feedback.views
 import queueing.api
 import queueing.commands
@@ -80,6 +82,8 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     feed = app.extensions["feed"] = queueing.live.Feed(socketio, settings.redis_url)
     if background:
         schema.refuse_unready(app.extensions["database"])
+        # Not at the first chart: that one is drawn in a thread, where gevent starts no fc-list to find the fonts.
+        dashboards.charts.load()
         with app.app_context(), reader() as session:
             app.config["DEMO"] = installation.kind_of(session) == installation.DEMO
         _in_background(feed.watch, app)
@@ -140,6 +144,15 @@ def main(ctx: click.Context) -> None:
     """Một Cửa: counter queue and citizen satisfaction of one-stop shops."""
 
 
+def app_of_command() -> Flask:
+    """The application of one command; its database is let go when the command ends."""
+    app = create_app(background=False)
+    root = click.get_current_context().find_root()
+    root.obj = app
+    root.call_on_close(app.extensions["database"].engine.dispose)
+    return app
+
+
 def on_database(command: click.Command) -> click.Command:
     """Run a command (or the commands of a group) inside an application whose database is ready."""
     if isinstance(command, click.Group):
@@ -150,8 +163,7 @@ def on_database(command: click.Command) -> click.Command:
     assert run is not None
 
     def with_app(*args: object, **kwargs: object) -> object:
-        app = create_app(background=False)
-        click.get_current_context().find_root().obj = app
+        app = app_of_command()
         schema.refuse_unready(app.extensions["database"])
         with app.app_context():
             return run(*args, **kwargs)
@@ -166,13 +178,14 @@ main.add_command(on_database(queueing.commands.verify))
 main.add_command(on_database(accounts.commands.token))
 main.add_command(on_database(accounts.commands.staff))
 main.add_command(feedback.commands.index)
+main.add_command(on_database(feedback.simulation_commands.simulate))
+main.add_command(feedback.simulation_commands.demo_with(create_app))
 
 
 @main.command()
 def init() -> None:
     """Set up or update the database, and print the one-time code that makes the first admin."""
-    app = create_app(background=False)
-    click.get_current_context().find_root().obj = app
+    app = app_of_command()
     schema.migrate(app.extensions["database"])
     with app.app_context():
         with transaction(by="command") as session:
@@ -194,7 +207,9 @@ def serve(host: str, port: int, workers: int) -> None:
     """The production server."""
     from core.serving import serve as run
 
-    schema.refuse_unready(create_app(background=False).extensions["database"])
+    database = app_of_command().extensions["database"]
+    schema.refuse_unready(database)
+    database.engine.dispose()
     run(host=host, port=port, workers=workers)
 
 
