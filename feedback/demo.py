@@ -39,8 +39,8 @@ MARK = "motcua-demo.txt"
 MARK_TEXT = "Made by `motcua demo`, which deletes this folder and makes it anew at every start. Keep nothing here.\n"
 LOCK = "running.lock"
 SEED = "một cửa"
-# The tickets of a day below are multiplied by this: with more, the preparation takes longer than a minute somewhere.
-SCALE = 0.25
+# The tickets of a day below are multiplied by this; it decides how long the preparation takes.
+SCALE = 0.2
 # Of a password that is read from one screen and typed on another: no marks, nothing that looks alike.
 SYLLABLES = """
     ban bien bong buom cam cau chim co cua dao dat dau den doi dong gao gio giong hai hat hoa hom huong khoai la lang
