@@ -83,7 +83,7 @@ def _hall(browser: Browser, demo: Demonstration) -> int:
 
 def _commune(browser: Browser, demo: Demonstration) -> int:
     address = demo.pages["Commune (as its leader)"]
-    page = browser.new_page(viewport={"width": 1200, "height": 1400}, locale="vi-VN")
+    page = browser.new_page(viewport={"width": 1200, "height": 1470}, locale="vi-VN")
     page.goto(address)
     page.fill("[name=username]", "leader-phan-dinh-phung")
     page.fill("[name=password]", demo.password)
