@@ -164,6 +164,9 @@ def write_now(session: Session, row: Base, **values: Any) -> None:
         session.execute(_update_of(type(row), tuple(values)), {**values, "row_id": state.identity[0]})
     for name, value in values.items():
         set_committed_value(row, name, value)
+    if not state.committed_state:
+        # Nothing else is changed: without this every later query would look the row over again.
+        state._commit_all(row.__dict__, session.identity_map)
 
 
 @lru_cache(maxsize=64)
@@ -174,10 +177,12 @@ def _update_of(table: type[Base], columns: tuple[str, ...]) -> Update:
 
 
 def insert_now(session: Session, row: Base) -> None:
-    """Insert a new row at once, every column given, and keep it in the session as if it had been read."""
+    """Insert a new row at once, columns not given as NULL, and keep it in the session as if it had been read."""
     mapper = inspect(type(row))
     given = {column.key: getattr(row, column.key) for column in mapper.column_attrs}
     session.execute(_insertion_into(type(row)), given)
+    for name, value in given.items():
+        set_committed_value(row, name, value)
     make_transient_to_detached(row)
     session.add(row)
 

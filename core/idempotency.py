@@ -41,7 +41,8 @@ class KeptReply(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-WIPE = update(KeptReply.__table__).where(KeptReply.subject == bindparam("ended")).values(sealed=None)  # type: ignore[arg-type]
+_REPLIES: Any = KeptReply.__table__
+WIPE = update(_REPLIES).where(_REPLIES.c.subject == bindparam("ended")).values(sealed=None)
 
 
 @dataclass(frozen=True)

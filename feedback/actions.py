@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from core.db import add_up, write_now
+from core.db import add_up
 from core.errors import BadInput, Refused, Unknown
 from core.i18n import lazy
 from core.idempotency import forget_secret
@@ -47,8 +47,7 @@ def open_right(session: Session, change: VisitEnded) -> None:
     """
     ticket = change.ticket
     assert ticket is not None
-    nullifier = ticket.nullifier
-    write_now(session, ticket, nullifier=None)
+    nullifier, ticket.nullifier = ticket.nullifier, None
     forget_secret(session, ticket.id)
     kind = kind_of(ticket)
     if nullifier is None or kind is None:
@@ -56,7 +55,8 @@ def open_right(session: Session, change: VisitEnded) -> None:
     week = week_of(ticket.business_date)
     cell = {"office_id": ticket.office_id, "service_id": ticket.service_id, "kind": kind.value, "week": week}
     closes_on = ticket.business_date + timedelta(days=DAYS_TO_RATE)
-    session.execute(insert(RatingRight).values(nullifier=nullifier, closes_on=closes_on, state=RightState.OPEN, **cell))
+    right = {"nullifier": nullifier, "closes_on": closes_on, "state": RightState.OPEN, **cell}
+    session.execute(INSERT_RIGHT, right)
     unit_code = session.get_one(Office, ticket.office_id).unit_code
     add_up(session, RightsTally, {"unit_code": unit_code, **cell}, {"opened": 1, "rated": 0, "expired": 0})
 

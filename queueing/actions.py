@@ -4,7 +4,7 @@ Every action takes the moment of its entry point and goes on with the office's o
 """
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -88,7 +88,7 @@ UNCHECKED = Unchecked.UNCHECKED
 def begin(session: Session, office_id: int, now: datetime) -> tuple[Office, datetime]:
     """Lock the office until the transaction ends; return it and its moment, in its business day."""
     office = lock_row(session, Office, office_id)
-    now = office.not_before_last_event(now)
+    now = office.not_before_last_event(now.astimezone(UTC))
     turn_day(session, office, now)
     return office, now
 

@@ -16,6 +16,8 @@ from queueing.office_file import OfficeFileError, read_offices
 from queueing.setup import load_offices
 from units.models import Office
 
+MOST_TOLD = 10
+
 
 @click.group()
 def offices() -> None:
@@ -44,9 +46,12 @@ def verify() -> None:
     checked = broken = 0
     with reader() as session:
         for office in session.scalars(select(Office).order_by(Office.code)).all():
-            for problem in [*broken_links(session, office), *_broken_numbers(session, office)]:
-                broken += 1
+            problems = [*_broken_numbers(session, office), *broken_links(session, office)]
+            broken += len(problems)
+            for problem in problems[:MOST_TOLD]:
                 click.echo(problem, err=True)
+            if len(problems) > MOST_TOLD:
+                click.echo(f"{office.code}: and {len(problems) - MOST_TOLD} more", err=True)
             checked += office.revision
     if broken:
         raise CannotStart(f"{broken} problems found; restore the last good backup and keep this database for inquiry")

@@ -25,6 +25,8 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
     The caller holds the office's lock (actions.begin) and has already changed ticket and counter.
     """
     ticket, counter, revision = change.ticket, change.counter, office.revision + 1
+    with session.no_autoflush:
+        events.happen(session, change)
     if ticket is not None and inspect(ticket).modified:
         write_now(session, ticket, **ticket.progress())
     session.flush()
@@ -50,7 +52,6 @@ def record(session: Session, office: Office, change: Change, now: datetime) -> N
     row["hash"] = chained(office.last_hash, row)
     session.execute(INSERT_EVENT, row)
     write_now(session, office, revision=revision, last_event_at=now, last_hash=row["hash"])
-    events.happen(session, change)
     events.announce(session, Recorded(office.code, body))
 
 

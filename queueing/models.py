@@ -29,7 +29,7 @@ class State(StrEnum):
 
 AT_COUNTER = (State.CALLED, State.SERVING)
 OPEN_STATES = (State.WAITING, State.CALLED, State.SERVING, State.PARKED)
-PROGRESS = ("state", "counter_id", "called_at", "started_at", "finished_at", "calls", "reason")
+PROGRESS = ("state", "counter_id", "called_at", "started_at", "finished_at", "calls", "reason", "nullifier")
 
 
 class CounterState(StrEnum):
