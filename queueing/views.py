@@ -36,6 +36,7 @@ pages = Blueprint("queueing", __name__)
 
 MOST_CALLS = 10
 MOST_RECENT = 8
+BUTTONS = {"call-next", "open", "close", "pause", *TICKET_VERBS}
 PAUSE_REASONS = ("Nghỉ giải lao", "Họp", "Hỗ trợ quầy khác", "Sự cố kỹ thuật")
 
 
@@ -208,7 +209,8 @@ def desk(office: str, counter: str) -> Response:
 @allowed(Role.COUNTER, Role.CLERK)
 def press(office: str, counter: str, verb: str) -> Response | BaseResponse:
     """A button of the clerk's page. What another tablet did first is said, and the fresh state is shown."""
-    form = request.form
+    if verb not in BUTTONS:
+        raise Unknown(gettext("Không có nút này."))
 
     def step(session: Session, now: datetime) -> Reply:
         place = _own_office(session, office)
@@ -216,13 +218,13 @@ def press(office: str, counter: str, verb: str) -> Response | BaseResponse:
         _press(session, at, verb, now)
         return Reply(303, None)
 
-    reply = once(form.get("key") or None, step)
+    reply = once(request.form.get("key") or None, step)
     if reply.status == 303:
         return redirect(url_for("queueing.counter", office=office, counter=counter), 303)
     with reader() as session:
         found = _desk(session, _own_office(session, office), counter)
         message = (reply.body or {}).get("detail")
-        # 200: the refusal is an answer to the clerk, not a fault of the page, and the browser logs anything else as one.
+        # 200: the refusal is an answer to the clerk and no fault of the page; browsers log anything else as one.
         return make_response(render_template("queueing/counter.html", **{**found, "message": message}))
 
 
@@ -237,12 +239,10 @@ def _press(session: Session, at: Counter, verb: str, now: datetime) -> None:
     elif verb == "pause":
         reason = form.get("reason", "")
         actions.pause_counter(session, at.id, reason if reason in PAUSE_REASONS else PAUSE_REASONS[0], now)
-    elif verb in TICKET_VERBS:
+    else:
         ticket = queries.ticket_by_id(session, form.get("ticket", ""))
         actions.must_be_at(at, ticket)
         TICKET_VERBS[verb](session, ticket.id, now)
-    else:
-        raise Unknown(gettext("Không có nút này."))
 
 
 def fragment(office: Office, render: Any) -> Response:

@@ -13,12 +13,7 @@ from tests import cast
 from tests.conftest import Visitor
 from tests.desk import Desk, everything
 from tests.feedback.conftest import Visit
-
-
-def heading(response: object) -> str:
-    text: str = response.text  # type: ignore[attr-defined]
-    start = text.index("<h1")
-    return " ".join(text[text.index(">", start) + 1 : text.index("</h1>")].split())
+from tests.forms import heading
 
 
 def test_before_the_service_it_is_the_place_in_the_queue(take: Callable[..., Visit], desk: Desk) -> None:
