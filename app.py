@@ -49,6 +49,7 @@ LISTENERS = Listeners(
 ROUTINES: tuple[tuple[float, Callable[[], None]], ...] = (
     (1.0, queueing.commands.turn_days),
     (20.0, feedback.commands.tidy_ratings),
+    (300.0, feedback.commands.mix_ratings),
 )
 
 

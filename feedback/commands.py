@@ -12,6 +12,7 @@ from core.i18n import LOCAL
 from core.idempotency import forget_old
 from feedback import actions
 from feedback.counts import UnreadableCounts, as_text, read_counts, report, utf8_lines
+from feedback.mixing import mix_inbox, mix_rights
 from feedback.sipas import DEFAULT_METHOD, METHODS
 
 HOUSEKEEPING = 7101
@@ -30,6 +31,16 @@ def index(counts: Path, method: str, as_json: bool) -> None:
         click.echo(f"{counts}: {error}", err=True)
         sys.exit(2)
     click.echo(json.dumps(figures, ensure_ascii=False, indent=2) if as_json else as_text(figures))
+
+
+def mix_ratings() -> None:
+    """Let the database forget which right and which answer came from which transaction (mixing.py)."""
+    with transaction() as session:
+        if only_one_process(session, HOUSEKEEPING):
+            mix_rights(session)
+    with transaction() as session:
+        if only_one_process(session, HOUSEKEEPING):
+            mix_inbox(session)
 
 
 def tidy_ratings() -> None:

@@ -92,7 +92,7 @@ class Answer(Base):
 
 
 class AnswerTally(Base):
-    """Released answers, counted: the additive table every figure is read from; `motcua rebuild` remakes it."""
+    """Released answers, counted: the additive table every figure is read from."""
 
     __tablename__ = "answer_tallies"
     __table_args__ = UNORDERED

@@ -18,6 +18,7 @@ NOT_PURE = {
     "accounts.principal": "who is asking stands in the request",
     "feedback.demo": "makes the demonstration's database",
     "feedback.demo_history": "lives the past of the demonstration's offices, each in a process",
+    "feedback.mixing": "what is hidden in stored rows can only be taken away in the database",
     "feedback.figures": "turns what queries count into what is published",
     "feedback.simulation": "lives days of an office by the ordinary actions",
     "feedback.simulation_commands": "two commands; demo needs no ready database",
