@@ -20,7 +20,7 @@ from core.offloop import off_loop
 from core.web import public
 from dashboards import charts, queries
 from feedback import queries as figures
-from feedback.figures import HIDDEN, pooled_units
+from feedback.figures import HIDDEN, WITHOUT_COUNT, pooled_units, shown_as, withheld
 from feedback.periods import Period
 from feedback.publication import hidden_children
 from feedback.queries import Figure
@@ -124,7 +124,12 @@ def _commune(session: Session, unit: Unit, period: Period, now: datetime) -> str
     weeks = period.weeks()
     served = sum(figures.served_by(session, "unit_code", codes, weeks).values())
     tallies = figures.tallies(session, codes, weeks)
-    overall = figures.figure(tallies.get(OVERALL, Tally()), served, method)
+    kept_back = withheld(session, unit, weeks, "question")
+
+    def figure_of(question: str) -> Figure:
+        return shown_as(figures.figure(tallies.get(question, Tally()), served, method), question in kept_back)
+
+    overall = figure_of(OVERALL)
     parent = current_unit(session, unit.parent_code or "")
     offices = offices_in(session, [unit.code])
     shown = overall.display in ("little", "full")
@@ -139,13 +144,9 @@ def _commune(session: Session, unit: Unit, period: Period, now: datetime) -> str
         methods=[{"value": name, "label": METHOD_NAMES[name], "current": name == method} for name in METHODS],
         figure=figure_view(overall, method),
         elements=[
-            {
-                "name": item.element,
-                **figure_view(figures.figure(tallies.get(item.code, Tally()), served, method), method),
-            }
-            for item in questionnaire().elements
+            {"name": item.element, **figure_view(figure_of(item.code), method)} for item in questionnaire().elements
         ],
-        trend=_trend(session, codes, day, method),
+        trend=_trend(session, unit, codes, day, method),
         distribution_svg=_distribution(overall.tally) if shown else None,
         updated_text=_updated_text(session, codes, weeks),
         predecessors=[old.name for old, _, main in predecessors(session, unit.code) if main],
@@ -168,9 +169,8 @@ def _province(session: Session, unit: Unit, period: Period, now: datetime) -> st
     for child in communes:
         if child.code not in wanted:
             continue
-        view = figure_view(figures.figure(answers.get(child.code, Tally()), served.get(child.code, 0)), DEFAULT_METHOD)
-        if child.code in hidden and view["display"] in ("little", "full"):
-            view["display"] = "hidden"
+        figure = figures.figure(answers.get(child.code, Tally()), served.get(child.code, 0))
+        view = figure_view(shown_as(figure, child.code in hidden), DEFAULT_METHOD)
         here = waiting.get(child.code, {"offices": 0, "waiting": 0, "longest_s": None})
         url = url_for("dashboards.unit", code=child.code, period=str(period)) if here["offices"] else None
         rows.append({"code": child.code, "name": child.name, "url": url, "figure": view, **here})
@@ -240,7 +240,7 @@ def _updated_text(session: Session, codes: Sequence[str], weeks: Sequence[str]) 
     return gettext("Cập nhật đến %(moment)s, khi có thêm ít nhất 5 đánh giá.", moment=moment)
 
 
-def _trend(session: Session, codes: Sequence[str], day: date, method: str) -> dict[str, Any] | None:
+def _trend(session: Session, unit: Unit, codes: Sequence[str], day: date, method: str) -> dict[str, Any] | None:
     """The last weeks, each with its interval, from the first with a visit; weeks with too few answers are gaps."""
     weeks = [Period.holding("week", day)]
     while len(weeks) < TREND_WEEKS:
@@ -248,11 +248,12 @@ def _trend(session: Session, codes: Sequence[str], day: date, method: str) -> di
     names = [str(week) for week in weeks]
     answers = figures.overall_by(session, "week", codes, names)
     served = figures.served_by(session, "week", codes, names)
-    rows = [
-        _trend_row(f"{week.starts_on:%d/%m}", figures.figure(answers.get(name, Tally()), served[name], method))
-        for week, name in zip(weeks, names, strict=True)
-        if name in served
-    ]
+    kept_back = withheld(session, unit, names, "week")
+    rows = []
+    for week, name in zip(weeks, names, strict=True):
+        if name in served:
+            figure = figures.figure(answers.get(name, Tally()), served[name], method)
+            rows.append(_trend_row(f"{week.starts_on:%d/%m}", shown_as(figure, name in kept_back)))
     values = [row.percent for row in rows if row.percent is not None]
     if not values:
         return None
@@ -281,7 +282,7 @@ def _trend(session: Session, codes: Sequence[str], day: date, method: str) -> di
 
 def _trend_row(label: str, figure: Figure) -> charts.TrendPoint:
     """One week of the trend, with what may be shown of it."""
-    n = number(figure.tally.n) if figure.display != "hidden" else "–"
+    n = "–" if figure.display in WITHOUT_COUNT else number(figure.tally.n)
     if figure.display in HIDDEN:
         return charts.TrendPoint(label, n, None, None, None)
     low, high = figure.interval or (None, None)

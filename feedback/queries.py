@@ -70,6 +70,27 @@ def overall_by(session: Session, column: str, unit_codes: Sequence[str], weeks: 
     return _summed(session, getattr(AnswerTally, column), unit_codes, weeks, AnswerTally.question == OVERALL)
 
 
+def answers_by(session: Session, by: str, unit_codes: Sequence[str], weeks: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many answers each unit has, by `question`, or of the overall question by `week`."""
+    key = getattr(AnswerTally, by)
+    query = (
+        select(key, AnswerTally.unit_code, func.sum(sum(LEVEL_COLUMNS[1:], start=LEVEL_COLUMNS[0] + 0)))
+        .where(
+            AnswerTally.unit_code.in_(unit_codes),
+            AnswerTally.week.in_(weeks),
+            AnswerTally.kind == Kind.SERVED,
+            AnswerTally.questionnaire == DEFAULT,
+        )
+        .group_by(key, AnswerTally.unit_code)
+    )
+    if by == "week":
+        query = query.where(AnswerTally.question == OVERALL)
+    found: dict[str, dict[str, int]] = {}
+    for value, unit_code, n in session.execute(query):
+        found.setdefault(value, {})[unit_code] = int(n)
+    return found
+
+
 def _summed(
     session: Session, by: Any, unit_codes: Sequence[str], weeks: Sequence[str], *only: ColumnElement[bool]
 ) -> dict[str, Tally]:

@@ -28,7 +28,6 @@ from queueing import actions, queries
 from queueing.api import TICKET_VERBS, limit_kiosk, visit_url
 from queueing.models import Counter, Ticket
 from queueing.represent import reason_text
-from queueing.visit_token import decode
 from units.models import Office
 from units.queries import current_unit
 
@@ -116,7 +115,7 @@ def take_ticket(office: str) -> Response:
             "queueing/refused.html", office=shown_office, heading=heading, text=text, back_url=back_url, skin=skin
         )
         return make_response(page, reply.status)
-    ticket = {**body, "issued_at": datetime.fromisoformat(body["issued_at"]), "paper_code": _paper_code(body["url"])}
+    ticket = {**body, "issued_at": datetime.fromisoformat(body["issued_at"])}
     page = render_template(
         "queueing/ticket.html",
         office=shown_office,
@@ -124,6 +123,7 @@ def take_ticket(office: str) -> Response:
         qr=qr_svg(body["url"]) if body["url"] else None,
         back_url=back_url,
         skin=skin,
+        autoprint=_is_paired_kiosk() and skin == "kiosk",
     )
     return make_response(page, 201)
 
@@ -282,12 +282,10 @@ def qr_svg(url: str) -> Markup:
     return Markup(code.make_image().to_string(encoding="unicode"))  # noqa: S704 - drawn by us from a checked link
 
 
-def _paper_code(url: str | None) -> str | None:
-    if url is None:
-        return None
-    today = clock.now().date()
-    token = decode(current_app.extensions["visit_keys"], url.rsplit("/", 1)[-1], today)
-    return token.paper_code if token else None
+def _is_paired_kiosk() -> bool:
+    """A paired kiosk prints by itself; a clerk who looks at the kiosk page is not asked by a print dialog."""
+    principal = current_principal()
+    return principal is not None and principal.role == Role.KIOSK
 
 
 def _own_office(session: Session, code: str) -> Office:
