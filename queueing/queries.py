@@ -1,12 +1,14 @@
 """Questions about the desk."""
 
 import statistics
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, bindparam, func, literal, literal_column, select, tuple_, union_all
+from sqlalchemy import Integer, Select, bindparam, func, literal, literal_column, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
 
+from core.db import current_database
 from core.errors import Unknown
 from core.i18n import lazy
 from queueing.dispatch import Head
@@ -25,6 +27,7 @@ from queueing.models import (
 from units.models import Office
 
 RECENT_VISITS = 100
+PACE_KEPT_S = 60.0
 
 # Written into the SQL and not bound, or neither database would see that its partial indexes apply.
 IS_WAITING = Ticket.state == literal_column(f"'{State.WAITING}'")
@@ -41,6 +44,60 @@ WAITING_BY_SERVICE = (
 )
 SERVICE_BY_CODE = select(Service).where(
     Service.office_id == bindparam("office_id"), Service.code == bindparam("code"), Service.active
+)
+
+
+OFFICE_BY_CODE = select(Office).where(Office.code == bindparam("code"))
+COUNTER_BY_CODE = select(Counter).where(
+    Counter.office_id == bindparam("office_id"), Counter.code == bindparam("code"), Counter.active
+)
+SERVICES = select(Service).where(Service.office_id == bindparam("office_id"), Service.active).order_by(Service.position)
+COUNTERS = select(Counter).where(Counter.office_id == bindparam("office_id"), Counter.active).order_by(Counter.position)
+AHEAD = select(func.count()).where(
+    Ticket.service_id == bindparam("service_id"),
+    IS_WAITING,
+    tuple_(Ticket.virtual_arrival, Ticket.revision)
+    < tuple_(bindparam("arrival", type_=Ticket.virtual_arrival.type), bindparam("revision", type_=Integer)),
+)
+OPEN_COUNTERS = (
+    select(func.count())
+    .select_from(CounterService)
+    .join(Counter, Counter.id == CounterService.counter_id)
+    .where(CounterService.service_id == bindparam("service_id"), CounterService.delay_min == 0, Counter.active)
+    .where(Counter.state == CounterState.OPEN)
+)
+FINISHED_VISITS = (
+    select(Ticket.started_at, Ticket.finished_at)
+    .where(Ticket.service_id == bindparam("service_id"), Ticket.state == State.DONE)
+    .order_by(Ticket.finished_at.desc())
+    .limit(RECENT_VISITS)
+)
+RECENT_CALLS = (
+    select(Ticket)
+    .where(
+        Ticket.office_id == bindparam("office_id"),
+        Ticket.business_date == bindparam("day"),
+        Ticket.called_at.is_not(None),
+    )
+    .order_by(Ticket.called_at.desc(), Ticket.revision.desc())
+    .limit(bindparam("most"))
+)
+WAITING_NOW = (
+    select(Ticket.service_id, func.count(), func.min(Ticket.issued_at))
+    .join(Service, Service.id == Ticket.service_id)
+    .where(Service.office_id == bindparam("office_id"), IS_WAITING)
+    .group_by(Ticket.service_id)
+)
+EVENTS_AFTER = (
+    select(OfficeEvent.body)
+    .where(OfficeEvent.office_id == bindparam("office_id"), OfficeEvent.revision > bindparam("revision"))
+    .order_by(OfficeEvent.revision)
+    .limit(bindparam("most"))
+)
+TICKETS_AT_COUNTERS = (
+    select(Ticket)
+    .join(Counter, Counter.id == Ticket.counter_id)
+    .where(Counter.office_id == bindparam("office_id"), IS_AT_COUNTER)
 )
 
 
@@ -74,7 +131,7 @@ WAITING_HEADS = _waiting_heads()
 
 def office_by_code(session: Session, code: str) -> Office:
     """The office of this address; raises Unknown."""
-    office = session.scalar(select(Office).where(Office.code == code))
+    office = session.scalar(OFFICE_BY_CODE, {"code": code})
     if office is None:
         raise Unknown(lazy("Không có điểm tiếp nhận này."))
     return office
@@ -82,9 +139,7 @@ def office_by_code(session: Session, code: str) -> Office:
 
 def counter_by_code(session: Session, office: Office, code: str) -> Counter:
     """A counter in use at this office; raises Unknown."""
-    counter = session.scalar(
-        select(Counter).where(Counter.office_id == office.id, Counter.code == code, Counter.active)
-    )
+    counter = session.scalar(COUNTER_BY_CODE, {"office_id": office.id, "code": code})
     if counter is None:
         raise Unknown(lazy("Điểm tiếp nhận không có quầy này."))
     return counter
@@ -100,16 +155,12 @@ def service_of(session: Session, office_id: int, code: str) -> Service:
 
 def services(session: Session, office_id: int) -> Sequence[Service]:
     """The services in use, in the office's order."""
-    return session.scalars(
-        select(Service).where(Service.office_id == office_id, Service.active).order_by(Service.position)
-    ).all()
+    return session.scalars(SERVICES, {"office_id": office_id}).all()
 
 
 def counters(session: Session, office_id: int) -> Sequence[Counter]:
     """The counters in use, in the office's order."""
-    return session.scalars(
-        select(Counter).where(Counter.office_id == office_id, Counter.active).order_by(Counter.position)
-    ).all()
+    return session.scalars(COUNTERS, {"office_id": office_id}).all()
 
 
 def priorities(session: Session, office_id: int) -> Sequence[PriorityClass]:
@@ -158,44 +209,33 @@ def waiting_by_service(session: Session, office_id: int) -> dict[str, int]:
 
 def ahead_of(session: Session, ticket: Ticket) -> int:
     """How many people of the same group of work are called before this one."""
-    return (
-        session.scalar(
-            select(func.count()).where(
-                Ticket.service_id == ticket.service_id,
-                IS_WAITING,
-                tuple_(Ticket.virtual_arrival, Ticket.revision)
-                < tuple_(literal(ticket.virtual_arrival, Ticket.virtual_arrival.type), literal(ticket.revision)),
-            )
-        )
-        or 0
-    )
+    place = {"service_id": ticket.service_id, "arrival": ticket.virtual_arrival, "revision": ticket.revision}
+    return session.scalar(AHEAD, place) or 0
 
 
 def wait_of(session: Session, ticket: Ticket, ahead: int) -> Wait | None:
     """The expected wait of a waiting ticket as a range, from the office's own recent visits."""
-    open_counters = session.scalar(
-        select(func.count())
-        .select_from(CounterService)
-        .join(Counter, Counter.id == CounterService.counter_id)
-        .where(CounterService.service_id == ticket.service_id, CounterService.delay_min == 0, Counter.active)
-        .where(Counter.state == CounterState.OPEN)
-    )
+    open_counters = session.scalar(OPEN_COUNTERS, {"service_id": ticket.service_id})
     return expected_wait(ahead, open_counters or 0, pace_of(session, ticket.service))
 
 
 def pace_of(session: Session, service: Service) -> Pace:
-    """Service times of the last finished visits of this service that were long enough to be one."""
-    rows = session.execute(
-        select(Ticket.started_at, Ticket.finished_at)
-        .where(Ticket.service_id == service.id, Ticket.state == State.DONE)
-        .order_by(Ticket.finished_at.desc())
-        .limit(RECENT_VISITS)
-    )
+    """Service times of the last finished visits of this service that were long enough to be one.
+
+    A pace of a hundred visits is kept for a minute in each process: one visit more would hardly move it.
+    """
+    kept: dict[int, tuple[float, Pace]] = current_database().__dict__.setdefault("paces", {})
+    if (found := kept.get(service.id)) and time.monotonic() - found[0] < PACE_KEPT_S:
+        return found[1]
+    rows = session.execute(FINISHED_VISITS, {"service_id": service.id}).all()
     times = [(end - begin).total_seconds() for begin, end in rows if begin and end]
     times = [seconds for seconds in times if seconds >= service.floor_s]
     if len(times) < 2:
         return Pace(len(times), 0.0, 0.0)
-    return Pace(len(times), statistics.fmean(times), statistics.stdev(times))
+    pace = Pace(len(times), statistics.fmean(times), statistics.stdev(times))
+    if len(rows) == RECENT_VISITS:
+        kept[service.id] = (time.monotonic(), pace)
+    return pace
 
 
 def counters_for(session: Session, service_id: int) -> Sequence[Counter]:
@@ -210,48 +250,25 @@ def counters_for(session: Session, service_id: int) -> Sequence[Counter]:
 
 def recent_calls(session: Session, office: Office, limit: int = 10) -> Sequence[Ticket]:
     """Today's calls, newest first."""
-    return session.scalars(
-        select(Ticket)
-        .where(
-            Ticket.office_id == office.id,
-            Ticket.business_date == office.business_date,
-            Ticket.called_at.is_not(None),
-        )
-        .order_by(Ticket.called_at.desc(), Ticket.revision.desc())
-        .limit(limit)
-    ).all()
+    asked = {"office_id": office.id, "day": office.business_date, "most": limit}
+    return session.scalars(RECENT_CALLS, asked).all()
 
 
 def waiting_now(session: Session, office_id: int) -> dict[int, tuple[int, datetime]]:
     """For each service with people waiting: how many, and when the first of them came."""
-    rows = session.execute(
-        select(Ticket.service_id, func.count(), func.min(Ticket.issued_at))
-        .join(Service, Service.id == Ticket.service_id)
-        .where(Service.office_id == office_id, IS_WAITING)
-        .group_by(Ticket.service_id)
-    )
+    rows = session.execute(WAITING_NOW, {"office_id": office_id})
     return {service_id: (count, since) for service_id, count, since in rows}
 
 
 def events_after(session: Session, office: Office, revision: int, limit: int) -> list[dict[str, object]]:
     """The public part of the office's history after a revision, in order."""
-    return list(
-        session.scalars(
-            select(OfficeEvent.body)
-            .where(OfficeEvent.office_id == office.id, OfficeEvent.revision > revision)
-            .order_by(OfficeEvent.revision)
-            .limit(limit)
-        )
-    )
+    asked = {"office_id": office.id, "revision": revision, "most": limit}
+    return list(session.scalars(EVENTS_AFTER, asked))
 
 
 def tickets_at_counters(session: Session, office_id: int) -> Sequence[Ticket]:
     """Everybody who is called or being served in this office."""
-    return session.scalars(
-        select(Ticket)
-        .join(Counter, Counter.id == Ticket.counter_id)
-        .where(Counter.office_id == office_id, IS_AT_COUNTER)
-    ).all()
+    return session.scalars(TICKETS_AT_COUNTERS, {"office_id": office_id}).all()
 
 
 def ticket_by_id(session: Session, ticket_id: str) -> Ticket:
