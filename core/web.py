@@ -130,9 +130,10 @@ def set_headers(response: Response) -> Response:
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if request.is_secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    if request.endpoint == "static" and "v" in request.args:
+    is_file = request.endpoint == "static" and response.status_code < 400
+    if is_file and "v" in request.args:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    elif request.endpoint != "static" and "ETag" not in headers:
+    elif not is_file and "ETag" not in headers:
         headers["Cache-Control"] = "no-store"
     return response
 
