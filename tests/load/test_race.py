@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_64_clients_get_every_number_once_and_every_number_is_called_once(
                         told.wrong.append((status, answer))
             caller.close()
 
-        seconds = at_once([lambda number=number: person(number) for number in range(CLIENTS)])  # type: ignore[misc]
+        seconds = at_once([partial(person, number) for number in range(CLIENTS)])
         raced = len(told.issued) + len(told.called)
         call_everybody(busy, server.port, told)
     median, p95 = (sorted(told.seconds)[int(len(told.seconds) * share)] * 1000 for share in (0.5, 0.95))
@@ -87,8 +88,8 @@ def test_16_counters_that_press_at_the_same_moment_get_different_people_in_the_o
                 told.wrong.append((status, answer))
 
         for _ in range(rounds):
-            at_once([lambda number=number: issue(number) for number in range(16)])  # type: ignore[misc]
-            at_once([lambda counter=counter: call(counter) for counter in busy.counters])  # type: ignore[misc]
+            at_once([partial(issue, number) for number in range(16)])
+            at_once([partial(call, counter) for counter in busy.counters])
     assert told.wrong == []
     assert len(told.issued) == len(told.called) == waiting * rounds
     check_rows(busy, told)

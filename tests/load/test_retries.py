@@ -4,6 +4,7 @@ import json
 import random
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_commands_sent_up_to_five_times_in_any_order_with_lost_replies_have_one_
             for caller in callers.values():
                 caller.close()
 
-        at_once([lambda turn=turn: device(turn) for turn in range(CLIENTS)])  # type: ignore[misc]
+        at_once([partial(device, turn) for turn in range(CLIENTS)])
         told = Told()
         for number in range(commands):
             office, path, body = command(busy, number)

@@ -29,7 +29,7 @@ def follower(
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A connection made by hand, and the answer to its `follow`."""
     options = [] if receive_buffer is None else [(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)]
-    line = websocket.WebSocket(sockopt=options, skip_utf8_validation=True)
+    line: Any = websocket.WebSocket(sockopt=options, skip_utf8_validation=True)
     line.settimeout(30)
     try:
         line.connect(f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket", suppress_origin=True)
@@ -44,7 +44,7 @@ def follower(
         line.shutdown()
 
 
-def changes(line: websocket.WebSocket, until: int) -> list[int]:
+def changes(line: Any, until: int) -> list[int]:
     """Revisions heard up to `until`, or to the end of the connection; a spoiled frame raises."""
     heard: list[int] = []
     while not heard or heard[-1] < until:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,10 +78,10 @@ def two_servers(place: Place, redis_url: str) -> Iterator[list[Server]]:
     with ExitStack() as stack:
 
         def start(number: int) -> None:
-            environment = {"MOTCUA_REDIS_URL": redis_url}
-            started[number] = stack.enter_context(running_server(place.url, place.folder, **environment))
+            server = running_server(place.url, place.folder, MOTCUA_REDIS_URL=redis_url)
+            started[number] = stack.enter_context(server)
 
-        at_once([lambda number=number: start(number) for number in range(2)])  # type: ignore[misc]
+        at_once([partial(start, number) for number in range(2)])
         yield [started[0], started[1]]
 
 
@@ -101,7 +102,7 @@ def write(place: Place, servers: list[Server], rounds: int, pause: float = 0.0) 
             time.sleep(pause)
         caller.close()
 
-    at_once([lambda number=number: writer(number) for number in range(WRITERS)])  # type: ignore[misc]
+    at_once([partial(writer, number) for number in range(WRITERS)])
     assert slowest[0] < 3, "a command waited for Redis"
     return replied
 
@@ -129,6 +130,14 @@ def lateness(followers: list[Screen], replied: dict[str, float]) -> list[float]:
         for at, event in one.heard
         if event["kind"] == "issued" and event["ticket"]["id"] in replied
     )
+
+
+def usual_lateness(place: Place, servers: list[Server], followers: list[Screen]) -> float:
+    """How late three of four changes are at most, over a few more tickets: with looking alone, tenths of a second."""
+    replied = write(place, servers, rounds=5, pause=0.05)
+    all_heard(place, servers, followers, 2)
+    late = lateness(followers, replied)
+    return late[len(late) * 3 // 4]
 
 
 @pytest.fixture
@@ -169,8 +178,7 @@ def test_without_redis_the_other_server_tells_within_a_second_and_with_it_again_
         for server in servers:
             assert server.get("/healthz")
         bell.start_again()
-        quick = lambda: lateness(followers, write(busy, servers, rounds=5, pause=0.05))[-10] < 0.3  # noqa: E731
-        wait_until(quick, 20)
+        wait_until(lambda: usual_lateness(busy, servers, followers) < 0.1, 20)
         all_heard(busy, servers, followers, 2)
     verify(busy)
 

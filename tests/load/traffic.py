@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ def call_everybody(place: Place, port: int, told: Told) -> None:
                 told.called.append(answer)
         caller.close()
 
-    at_once([lambda office=office, token=token: drain(office, token) for office, token in place.tokens.items()])  # type: ignore[misc]
+    at_once([partial(drain, office, token) for office, token in place.tokens.items()])
 
 
 def check_rows(place: Place, told: Told, *, all_told: bool = True) -> None:

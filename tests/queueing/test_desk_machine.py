@@ -119,8 +119,8 @@ class Desk(RuleBasedStateMachine):
 
     @rule(counter=st.sampled_from("123"), chosen=st.integers(0, 99))
     def call_one(self, counter: str, chosen: int) -> None:
-        self._tick()
         if person := self._anybody(chosen):
+            self._tick()
             allowed = counter in self.open and not self._at(counter) and person.state == "waiting"
             result = self._do(lambda session: actions.call_one(session, self.counters[counter], person.id, self.now))
             assert isinstance(result, Refused) is not allowed
@@ -244,10 +244,10 @@ class Desk(RuleBasedStateMachine):
                     one.state, one.counter = ("done" if one.state == "serving" else "expired"), None
 
     def _step(self, chosen: int, step: Callable[[Session, str, datetime], Ticket], leads: dict[str, str]) -> None:
-        self._tick()
         person = self._anybody(chosen)
         if person is None:
             return
+        self._tick()
         result = self._do(lambda session: step(session, person.id, self.now))
         assert isinstance(result, Refused) is (person.state not in leads)
         if person.state in leads:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,11 @@ def test_an_unknown_office_is_said_to_be_unknown(hall: Hall) -> None:
 def test_a_wrong_token_is_refused_and_a_right_one_or_none_is_not(hall: Hall) -> None:
     with screen(hall.server, {"token": hall.place.tokens[OFFICE]}) as one:
         assert one.follow(None)["ok"] is True
-    for auth in ({"token": "wrong"}, {"token": 7}, {"token": ["a"]}, {"token": {}}):
+    wrong: tuple[Any, ...] = ("wrong", 7, ["a"], {})
+    for token in wrong:
         client = socketio.Client(reconnection=False)
         with pytest.raises(socketio.exceptions.ConnectionError):
-            client.connect(hall.server.url, namespaces=["/live"], transports=["websocket"], auth=auth)
+            client.connect(hall.server.url, namespaces=["/live"], transports=["websocket"], auth={"token": token})
         client.eio.wait()
 
 
@@ -267,7 +269,7 @@ def test_a_spoiled_packet_ends_at_most_its_own_connection(hall: Hall) -> None:
     with screen(hall.server) as other:
         other.follow(None)
         for packet in SPOILED:
-            line = websocket.WebSocket()
+            line: Any = websocket.WebSocket()
             line.connect(address, suppress_origin=True)
             line.send("40/live,")
             line.send(packet)
@@ -293,7 +295,7 @@ def test_every_follower_gets_every_change_of_sixteen_counters_at_once_in_order(h
         begun = [one.follow(None)["revision"], two.follow(None)["revision"]]
         joined: list[int] = []
         join = [lambda: joined.append(late.follow(None)["revision"])]
-        at_once([*(lambda counter=counter: press(counter) for counter in hall.place.counters), *join])  # type: ignore[misc]
+        at_once([*(partial(press, counter) for counter in hall.place.counters), *join])
         end = hall.revision()
         for follower, held in zip((one, two, late), [*begun, *joined], strict=True):
             assert revisions(follower.next(end - held)) == list(range(held + 1, end + 1))
