@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.db import add_up
 from core.errors import BadInput, Refused, Unknown
-from core.i18n import lazy
+from core.i18n import LOCAL, lazy
 from core.idempotency import forget_secret
 from feedback.models import (
     ANY_SERVICE,
@@ -203,7 +203,8 @@ def _reduce(session: Session, office_id: int, service_id: int, kind: str, week: 
 
 def _right_to_rate(session: Session, nullifier: bytes, now: datetime) -> RatingRight:
     right = session.get(RatingRight, nullifier, with_for_update=True)
-    if right is None or right.kind not in (Kind.SERVED, Kind.SHORT):
+    is_over = right is not None and right.closes_on < now.astimezone(LOCAL).date()
+    if right is None or is_over or right.kind not in (Kind.SERVED, Kind.SHORT):
         raise Unknown(lazy("Phiếu này không còn đánh giá được."))
     if right.state == RightState.DRAFT:
         draft = session.get(RatingDraft, nullifier)

@@ -16,6 +16,7 @@ from queueing.events import Change, Recorded
 from queueing.models import OfficeEvent, Ticket
 from units.models import Office
 
+CHAINED = ("office_id", "revision", "at", "business_date", "kind", "by", "body", "details")
 INSERT_EVENT = insert(OfficeEvent.__table__)  # type: ignore[arg-type]
 
 
@@ -69,7 +70,16 @@ def brief(ticket: Ticket) -> dict[str, Any]:
 def chained(before: bytes, row: dict[str, Any]) -> bytes:
     """SHA-256 over the hash before and everything this row says."""
     said = json.dumps(
-        [row["office_id"], row["revision"], row["at"].isoformat(), row["kind"], row["by"], row["body"], row["details"]],
+        [
+            row["office_id"],
+            row["revision"],
+            row["at"].isoformat(),
+            row["business_date"].isoformat(),
+            row["kind"],
+            row["by"],
+            row["body"],
+            row["details"],
+        ],
         ensure_ascii=False,
         sort_keys=True,
         separators=(",", ":"),
@@ -86,7 +96,7 @@ def broken_links(session: Session, office: Office) -> Iterator[str]:
     for event in rows:
         if event.revision != expected:
             yield f"{office.code}: revision {expected} is missing"
-        row = {name: getattr(event, name) for name in ("office_id", "revision", "at", "kind", "by", "body", "details")}
+        row = {name: getattr(event, name) for name in CHAINED}
         if chained(before, row) != event.hash:
             yield f"{office.code}: revision {event.revision} does not match its hash"
         before, expected = event.hash, event.revision + 1

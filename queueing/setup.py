@@ -12,13 +12,15 @@ from queueing.events import SettingsChanged
 from queueing.history import record
 from queueing.models import Counter, CounterService, CounterState, PriorityClass, Service
 from queueing.office_file import OfficeEntry, OfficeFileError
+from queueing.queries import waiting_by_service
 from units.models import Office, Unit
 
 
 def load_offices(session: Session, entries: list[OfficeEntry], now: datetime) -> dict[str, str]:
     """Create or update every office; returns code -> "created", "changed" or "unchanged".
 
-    What is missing from the file is put out of use, never deleted. Raises OfficeFileError for an unknown unit.
+    What is missing from the file is put out of use, never deleted. Raises OfficeFileError for an unknown unit, or for
+    a service that is missing from the file while people wait for it.
     """
     return {entry.code: _load_office(session, entry, now) for entry in entries}
 
@@ -37,6 +39,7 @@ def _load_office(session: Session, entry: OfficeEntry, now: datetime) -> str:
         session.flush()
         outcome = "created"
     office, now = begin(session, office.id, now)
+    _refuse_to_strand(session, office, entry)
     differences = _differences(session, office, entry)
     if differences:
         session.flush()
@@ -44,6 +47,17 @@ def _load_office(session: Session, entry: OfficeEntry, now: datetime) -> str:
         turn_day(session, office, now)  # new hours may open or close the office this very minute
         outcome = "created" if outcome == "created" else "changed"
     return outcome
+
+
+def _refuse_to_strand(session: Session, office: Office, entry: OfficeEntry) -> None:
+    """A service with people waiting stays until they are served: nobody would ever call them."""
+    kept = {service.code for service in entry.services}
+    for code, waiting in waiting_by_service(session, office.id).items():
+        if waiting and code not in kept:
+            raise OfficeFileError(
+                f"line {entry.line}: service {code!r} is missing and has {waiting} people waiting: "
+                "take it out when they have been served"
+            )
 
 
 def _differences(session: Session, office: Office, entry: OfficeEntry) -> list[str]:
