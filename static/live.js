@@ -237,7 +237,9 @@ async function refresh(element, part, now) {
 
 function replace(element, html) {
   const focus = element.querySelector(":focus")?.id;
+  const unfolded = [...element.querySelectorAll("details[open][id]")].map(({ id }) => id);
   element.innerHTML = html;
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", ""); // a menu stays open under the finger
   document.getElementById(focus)?.focus({ preventScroll: true });
   paint();
   tell("fragment", null, element);

@@ -4,6 +4,7 @@
   const desk = document.querySelector('.desk');
   const say = document.querySelector('[data-say]');
   const offline = () => document.documentElement.dataset.live === 'off';
+  const ONE_PRESS_MS = 400; // a hurried finger's further taps belong to the first one, however fast the answer is
   let busy = false;
 
   document.addEventListener('submit', async (event) => {
@@ -12,6 +13,7 @@
     event.preventDefault();
     if (busy || offline()) return;
     busy = true;
+    const ready = new Promise((done) => { setTimeout(done, ONE_PRESS_MS); });
     const words = new URLSearchParams(new FormData(form, event.submitter));
     const focus = event.submitter?.closest('.press__main') ? '.press__main button' : null;
     event.submitter?.setAttribute('aria-busy', 'true');
@@ -28,6 +30,7 @@
       note.hidden = false;
       event.submitter?.removeAttribute('aria-busy');
     }
+    await ready;
     desk.removeAttribute('aria-busy');
     busy = false;
   });
@@ -37,7 +40,8 @@
     const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html').querySelector('.desk');
     if (!fresh) return location.reload();
     desk.innerHTML = fresh.innerHTML;
-    say.textContent = (desk.querySelector('.desk__now')?.textContent || '').replace(/\s+/g, ' ').trim();
+    const told = desk.querySelectorAll('.desk__message, .desk__state, .desk__number, .desk__words');
+    say.textContent = [...told].map((part) => part.textContent.replace(/\s+/g, ' ').trim()).filter(Boolean).join('. ');
   }
 
   document.addEventListener('keydown', (event) => {

@@ -1,7 +1,6 @@
 """static/live.js in a real Chromium, over a line that can break (G5, G8, D5, M2, M6, T11)."""
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,16 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 SERVER = Path(__file__).with_name("live_server.py")
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = pytest.mark.browser
 
 
 class Line:
@@ -139,14 +133,6 @@ class Office:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.line.port}/"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
