@@ -65,7 +65,7 @@ def test_16_counters_that_press_at_the_same_moment_get_different_people_in_the_o
     busy = place(1, counters=16)
     office, token = busy.offices[0], busy.tokens[busy.offices[0]]
     told = Told()
-    with running_server(busy.url, tmp_path, workers=4) as server:
+    with running_server(busy.url, tmp_path, workers=2) as server:
         open_counters(busy, server.port)
 
         def issue(number: int) -> None:

@@ -9,10 +9,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-import socketio
 
 from tests.conftest import Server, free_port, running_server, wait_until
-from tests.load.traffic import Caller, Place, at_once, open_counters, verify
+from tests.load.traffic import Caller, Listener, Place, at_once, open_counters, verify
 from tests.servers import RedisServer
 
 WRITERS = 4
@@ -38,7 +37,7 @@ class Screen:
 
     port: int
     office: str
-    client: socketio.Client = field(default_factory=lambda: socketio.Client(reconnection=False))
+    client: Listener = field(default_factory=Listener)
     heard: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     held: int = 0
 

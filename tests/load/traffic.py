@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import engineio
+import socketio
 from flask import Flask
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
@@ -88,12 +90,16 @@ def office_text(code: str, counters: list[str], services: Sequence[str], name: s
     return "\n".join(lines) + "\n"
 
 
+IDLE_S = 10  # the server ends connections that are idle for 15 s
+
+
 class Caller:
-    """One program with one kept connection; after a failure it connects again."""
+    """One program with one kept connection; after a failure or a long pause it connects again."""
 
     def __init__(self, port: int, token: str, timeout: float = 60) -> None:
         self.token = token
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self.used_at = time.monotonic()
 
     def post(self, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
         """Status and JSON body of the reply; raises what the connection raises."""
@@ -106,6 +112,8 @@ class Caller:
         return self._ask("GET", path, None, {"Authorization": f"Bearer {self.token}"})
 
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, Any]:
+        if time.monotonic() - self.used_at > IDLE_S:
+            self.connection.close()
         try:
             self.connection.request(method, f"/api/v1{path}", body, headers)
             reply = self.connection.getresponse()
@@ -113,10 +121,29 @@ class Caller:
         except (OSError, http.client.HTTPException):
             self.connection.close()
             raise
+        self.used_at = time.monotonic()
         return reply.status, json.loads(data) if data else None
 
     def close(self) -> None:
         self.connection.close()
+
+
+class Listener(socketio.Client):  # type: ignore[misc]
+    """An ordinary client that handles one message after the other.
+
+    The library's own gives each message a thread, and on a busy machine they overtake one another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(reconnection=False)
+
+    def _engineio_client_class(self) -> type:
+        return _InOrder
+
+
+class _InOrder(engineio.Client):  # type: ignore[misc]
+    def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        return super()._trigger_event(event, *args, **{**kwargs, "run_async": False})
 
 
 @dataclass

@@ -24,7 +24,7 @@ from core import clock
 from core.db import transaction
 from queueing import actions, queries
 from tests.conftest import ROOT, Server, running_server
-from tests.load.traffic import Caller, Place, at_once, here, office_text, settle
+from tests.load.traffic import Caller, Listener, Place, at_once, here, office_text, settle
 
 OFFICE = "load-1"
 
@@ -55,7 +55,7 @@ class Hall:
 class Screen:
     """A client that remembers what it hears, in order."""
 
-    client: socketio.Client
+    client: Listener
     changes: "queue.Queue[dict[str, Any]]" = field(default_factory=queue.Queue)
     pulses: "queue.Queue[dict[str, Any]]" = field(default_factory=queue.Queue)
 
@@ -72,7 +72,7 @@ class Screen:
 
 @contextmanager
 def screen(server: Server, auth: Any = None) -> Iterator[Screen]:
-    client = socketio.Client(reconnection=False)
+    client = Listener()
     seen = Screen(client)
     client.on("change", seen.changes.put, namespace="/live")
     client.on("pulse", seen.pulses.put, namespace="/live")
@@ -156,7 +156,7 @@ def test_a_wrong_token_is_refused_and_a_right_one_or_none_is_not(hall: Hall) -> 
         assert one.follow(None)["ok"] is True
     wrong: tuple[Any, ...] = ("wrong", 7, ["a"], {})
     for token in wrong:
-        client = socketio.Client(reconnection=False)
+        client = Listener()
         with pytest.raises(socketio.exceptions.ConnectionError):
             client.connect(hall.server.url, namespaces=["/live"], transports=["websocket"], auth={"token": token})
         client.eio.wait()
@@ -317,7 +317,7 @@ def test_a_socket_ends_within_five_seconds_after_its_token_was_revoked(hall: Hal
             assert session.scalar(select(ApiToken.revoked_at).where(ApiToken.id == made.id))
         assert ended.wait(5)
         assert other.follow(None)["ok"] is True
-    client = socketio.Client(reconnection=False)
+    client = Listener()
     with pytest.raises(socketio.exceptions.ConnectionError):
         client.connect(hall.server.url, namespaces=["/live"], transports=["websocket"], auth={"token": secret})
     client.eio.wait()
