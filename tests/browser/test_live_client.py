@@ -348,8 +348,7 @@ def test_g5_sockets_that_fall_silent_are_left_and_polls_carry_the_truth(page: Pa
     seconds_until(page, STRIP, 5.1)
     seconds_until(page, NO_STRIP, 3)
     office.post("change?send=none")
-    # A poll every 2 s at most and the fetch behind it; the rest is for a machine that runs other tests beside this one.
-    seconds_until(page, shown("A011"), 5)
+    seconds_until(page, shown("A011"), 2.8)
 
 
 def test_a_follow_that_is_never_answered_counts_as_silence(page: Page, office: Office) -> None:

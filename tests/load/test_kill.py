@@ -44,6 +44,7 @@ class Crowd:
     wrong: list[tuple[int, Any]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    reconnects: bool = False
 
     def run(self, work: Callable[[], None]) -> None:
         """Do `work` while everybody is busy, then let them stop; those whose connection broke have stopped already."""
@@ -81,7 +82,11 @@ class Crowd:
             try:
                 status, answer = caller.post(command.path, command.body, command.key)
             except RETRY_AFTER:
-                break
+                caller.close()
+                if not self.reconnects:
+                    break
+                caller = Caller(self.port, self.place.tokens[office], timeout=20)
+                continue
             if status in (200, 201, 204):
                 command.reply = status, answer
             else:
@@ -124,13 +129,13 @@ def test_kill_9_of_the_whole_server_loses_nothing_that_was_acknowledged(
         assert min(ready) < 5
 
 
-@pytest.mark.long  # on two busy cores the survivors may need more than its 30 s; alone it is quick
 def test_kill_9_of_one_worker_loses_nothing_and_the_others_go_on(
     sqlite_place: Callable[..., Place], tmp_path: Path
 ) -> None:
     busy = sqlite_place(4)
     with running_server(busy.url, tmp_path, workers=2) as server:
-        crowd = Crowd(busy, server.port)
+        # All connections may be at the worker that dies: whoever lost his comes again, as a device does.
+        crowd = Crowd(busy, server.port, reconnects=True)
         open_every_counter(crowd)
 
         def kill() -> None:
